@@ -1,0 +1,1 @@
+"""What all features share; names no feature."""

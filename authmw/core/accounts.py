@@ -1,0 +1,206 @@
+"""Who does this address or outside identity belong to: users and their ways to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from . import sessions, tokens
+from .call import Call
+from .errors import AuthError, FieldNotAllowed, InvalidInput, MissingField, Problem
+from .inputs import Text, convert
+from .model import Account, U, User
+from .rate_limit import WRONG_PASSWORDS_OF_AN_ACCOUNT, Limit
+from .schema import Column, table_of
+from .secrets import random_text
+from .store import Conflict, Not
+
+CREDENTIAL = "credential"
+# After so many wrong passwords in a row, only a mailed link lets passwords count again (SEC-062).
+WRONG_PASSWORDS_IN_A_ROW = Limit(100, per=10 * 365 * 24 * 3600)
+OWN_COLUMNS = frozenset(column.attribute for column in table_of(User).columns)
+
+
+class EmailTaken(AuthError):
+    status = 422
+    code = "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"
+    message = "User already exists. Use another email."
+    field = "email"
+
+
+async def find_user(call: Call[U], email: str) -> U | None:
+    """Return whom an address belongs to. Addresses are ASCII, stored in lower case and compared exactly (SEC-080)."""
+    return await call.store.find(call.auth.user_type, email=email.lower())
+
+
+async def create_user(call: Call[U], *, email: str, name: str, image: str | None = None, more: Mapping[str, Any]) -> U:
+    """Store a user whose address is not proved. `more` are own fields of the user type, by attribute.
+
+    Raise EmailTaken, also when somebody else was a moment faster.
+    """
+    user = new_user(call, email=email, name=name, image=image, more=more)
+    try:
+        user = await call.store.insert(user)
+    except Conflict:
+        raise EmailTaken from None
+    for feature in call.auth.hooked("user_created"):
+        await feature.user_created(call, user)
+    return user
+
+
+def new_user(call: Call[U], *, email: str, name: str, image: str | None, more: Mapping[str, Any]) -> U:
+    return call.auth.user_type(
+        id=random_text(32),
+        name=name,
+        email=email.lower(),
+        image=image,
+        created_at=call.now,
+        updated_at=call.now,
+        **more,
+    )
+
+
+async def credential(call: Call[U], user_id: str) -> Account | None:
+    """Return the account row that holds the password."""
+    return await call.store.find(Account, user_id=user_id, provider_id=CREDENTIAL, account_id=user_id)
+
+
+async def set_password(call: Call[U], user_id: str, password: str) -> None:
+    """Store a new password; whatever is pending for this person burns (SEC-008). Call inside a transaction."""
+    hashed = await call.auth.passwords.hash(password)
+    await store_hash(call, user_id, hashed)
+
+
+async def store_hash(call: Call[U], user_id: str, hashed: str) -> None:
+    changed = await call.store.update(
+        Account,
+        {"user_id": user_id, "provider_id": CREDENTIAL, "account_id": user_id},
+        password=hashed,
+        updated_at=call.now,
+    )
+    if not changed:
+        await call.store.insert(
+            Account(
+                id=random_text(32),
+                account_id=user_id,
+                provider_id=CREDENTIAL,
+                user_id=user_id,
+                password=hashed,
+                created_at=call.now,
+                updated_at=call.now,
+            )
+        )
+    await tokens.burn(call, None, subject=user_id)
+
+
+async def refuse_bad_password(call: Call[U], password: str) -> None:
+    """Raise when `password` may not be set: its length, or what a feature knows of it."""
+    call.auth.passwords.check_length(password)
+    for feature in call.auth.hooked("check_password"):
+        await feature.check_password(call, password)
+
+
+async def password_is_right(call: Call[U], account: Account | None, password: str) -> bool:
+    """Check a password and bring its hash up to date. No account costs the same time as a wrong password (SEC-007)."""
+    stored = account.password if account else None
+    verdict = await call.auth.passwords.verify(password, stored)
+    if not verdict.readable and account:
+        call.event("hash.unreadable", outcome="error", user_id=account.user_id)
+    if verdict.right and verdict.outdated and account:
+        hashed = await call.auth.passwords.hash(password)
+        # Compare-and-set on the old hash: a password that was changed meanwhile stays changed (SEC-002).
+        if await call.store.update(
+            Account, {"id": account.id, "password": stored}, password=hashed, updated_at=call.now
+        ):
+            call.event("hash.upgraded", user_id=account.user_id)
+    return verdict.right
+
+
+def password_keys(call: Call[U], email: str) -> tuple[tuple[str, Limit], ...]:
+    """The counters of wrong passwords of one address, known or not. They hold no address in the clear."""
+    who = call.auth.secrets.fingerprint("password-tries", email.lower())
+    return ((f"password|{who}", WRONG_PASSWORDS_OF_AN_ACCOUNT), (f"password-run|{who}", WRONG_PASSWORDS_IN_A_ROW))
+
+
+async def forget_wrong_passwords(call: Call[U], email: str) -> None:
+    for key, _ in password_keys(call, email):
+        await call.forget_count(key)
+
+
+async def delete_user(call: Call[U], user: U) -> None:
+    """Delete a person with sessions, accounts and whatever features keep. Call inside a transaction."""
+    for feature in call.auth.hooked("user_deleted"):
+        await feature.user_deleted(call, user)
+    await sessions.revoke_all(call, user.id)
+    await tokens.burn(call, None, subject=user.id)
+    await call.store.delete(Account, user_id=user.id)
+    await call.store.delete(call.auth.user_type, id=user.id)
+    call.event("user.deleted", user_id=user.id)
+
+
+async def forget_unproved(call: Call[U], user: U) -> None:
+    """Somebody proved this mailbox for the first time: whatever stands on the account may be an impostor's.
+
+    Drops sessions, passwords, linked identities, pending secrets and what features know of (SEC-081).
+    """
+    await sessions.revoke_all(call, user.id)
+    await call.store.delete(Account, user_id=user.id)
+    await tokens.burn(call, None, subject=user.id)
+    for feature in call.auth.hooked("forget_unproved"):
+        await feature.forget_unproved(call, user)
+    call.event("user.pre_hijack_reset", user_id=user.id)
+
+
+async def update_user(call: Call[U], user: U, **changes: Any) -> U:
+    """Change a user's row. Raise EmailTaken when a changed address belongs to somebody else."""
+    changes["updated_at"] = call.now
+    try:
+        await call.store.update(call.auth.user_type, {"id": user.id}, **changes)
+    except Conflict:
+        raise EmailTaken from None
+    return replace(user, **changes)
+
+
+def own_fields(call: Call[U], given: Mapping[str, object], *, creating: bool) -> dict[str, Any]:
+    """Read the application's own user fields out of a body, by attribute (wire 3.6).
+
+    Raise FieldNotAllowed for one that only the server sets, MissingField for one a new user cannot do
+    without, InvalidInput for a wrong type. Unknown keys are dropped.
+    """
+    values: dict[str, Any] = {}
+    for column in call.auth.own_columns:
+        if column.name in given:
+            value = given[column.name]
+            if not column.rules.sent:
+                if value:
+                    raise FieldNotAllowed(column.name)
+                continue
+            values[column.attribute] = _converted(column, value)
+        elif creating and column.rules.sent and not column.has_default:
+            raise MissingField(column.name)
+    return values
+
+
+def may_be_left_out(kind: type[User]) -> list[str]:
+    """Own columns that no client may set and that have no default: nobody could ever sign up."""
+    return [
+        column.attribute
+        for column in table_of(kind).columns
+        if column.attribute not in OWN_COLUMNS and not column.rules.sent and not column.has_default
+    ]
+
+
+def _converted(column: Column, value: object) -> Any:
+    try:
+        return convert(value, column.type, Text())
+    except ValueError as wrong:
+        raise InvalidInput(Problem(str(wrong), field=column.name)) from None
+
+
+async def accounts_of(call: Call[U], user_id: str) -> list[Account]:
+    return await call.store.find_all(Account, user_id=user_id, order="created_at")
+
+
+async def other_accounts(call: Call[U], account: Account) -> int:
+    return await call.store.count(Account, user_id=account.user_id, id=Not(account.id))

@@ -1,0 +1,230 @@
+"""AuthCore[U]: settings, store and features put together, and checked at start-up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import urlencode
+
+from . import accounts, events
+from .call import Call
+from .errors import ConfigurationError
+from .events import Event
+from .feature import Feature, Screen, overrides
+from .mail import Letter, Mailer, MailQueue, Message
+from .model import SHARED_TABLES, U, User
+from .operation import Operation
+from .passwords import Hashing, Passwords
+from .rate_limit import Limiter
+from .schema import Column, Row, table_of
+from .settings import Settings
+from .store import Database, Unavailable
+
+F = TypeVar("F", bound=Feature)
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    """Now, in UTC, to the millisecond that every database keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class AuthCore(Generic[U]):
+    """Everything of authmw that knows neither HTTP nor SQL. Raise ConfigurationError for what cannot work."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        features: Sequence[Feature],
+        user_type: type[U],
+        database: Database,
+        mailer: Mailer,
+        write: Callable[[Letter], Message],
+        limiter: Limiter | None,
+        hashing: Hashing | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self.settings = settings
+        self.features = tuple(features)
+        self.user_type = user_type
+        self.secrets = settings.load_secrets()
+        self.passwords = passwords or Passwords(hashing, better_auth=settings.shared_database)
+        self.database = database
+        self.limiter = limiter
+        self.clock = clock
+        self.mail = MailQueue(mailer, write, lambda: self.limiter, clock)
+        self.listeners: list[Callable[[Event], None]] = [events.log]
+        self._prefix = ("__Secure-" if settings.secure else "") + settings.cookie_prefix + "."
+        self._cookie_names: dict[str, str] = {}
+        self._hooked: dict[str, tuple[Feature, ...]] = {}
+        self.screens_mounted = False
+        self._started: asyncio.AbstractEventLoop | None = None
+        self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self.own_columns: tuple[Column, ...] = tuple(
+            column for column in self._user_columns() if column.attribute not in accounts.OWN_COLUMNS
+        )
+        self.operations: tuple[Operation, ...] = tuple(
+            operation for feature in self.features for operation in feature.operations()
+        )
+        self.screens: tuple[tuple[Feature, Screen], ...] = tuple(
+            (feature, screen) for feature in self.features for screen in feature.screens
+        )
+        self._check_features()
+
+    def __getitem__(self, kind: type[F]) -> F:
+        """The feature of this class: `auth[Password]`. Raise KeyError when it is not switched on."""
+        for feature in self.features:
+            if isinstance(feature, kind):
+                return feature
+        raise KeyError(f"{kind.__name__} is not among the features: write Auth(features=[…, {kind.__name__}()])")
+
+    def __contains__(self, kind: type[Feature]) -> bool:
+        return any(isinstance(feature, kind) for feature in self.features)
+
+    @property
+    def tables(self) -> tuple[type[Row], ...]:
+        own = tuple(table for feature in self.features for table in feature.tables)
+        return (self.user_type, *SHARED_TABLES[1:], *own)
+
+    @property
+    def hides_accounts(self) -> bool:
+        """Does signing up answer alike for new and taken addresses?"""
+        return any(feature.hides_accounts for feature in self.features)
+
+    def hooked(self, hook: str) -> tuple[Feature, ...]:
+        """The features that do something at `hook`, in the application's order."""
+        found = self._hooked.get(hook)
+        if found is None:
+            found = self._hooked[hook] = tuple(feature for feature in self.features if overrides(feature, hook))
+        return found
+
+    def cookie_name(self, base: str) -> str:
+        """`session_token` → `__Secure-better-auth.session_token` (wire 2.2)."""
+        name = self._cookie_names.get(base)
+        if name is None:
+            name = self._cookie_names[base] = self._prefix + base
+        return name
+
+    def link(self, *, screen: str | None, api: str, in_api: Mapping[str, str], in_screen: Mapping[str, str]) -> str:
+        """Return the address that goes into a letter: a screen with a button where the screens are mounted and
+        `screen` names one, else the API's own route. Only `base_url` decides the host (SEC-085)."""
+        settings = self.settings
+        if screen is not None and self.screens_mounted and settings.confirm_links:
+            return f"{settings.base_url}{settings.ui_path}{screen}?{urlencode(in_screen)}"
+        return f"{settings.base_url}{settings.api_path}{api}?{urlencode(in_api)}"
+
+    def new_call(self, **known: Any) -> Call[U]:
+        return Call(auth=self, store=self.database, now=self.clock(), **known)
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have `listener` called with every audit event, after commit. What it raises is logged, never answered."""
+        self.listeners.append(listener)
+
+    def emit(self, event: Event) -> None:
+        for listener in self.listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - an application's listener never breaks an answer
+                events.logger.exception("an audit listener failed on %s", event.event)
+
+    def settle(self, call: Call[U]) -> None:
+        """The answer is out: put events on the record and letters into the queue."""
+        for event in call.events:
+            self.emit(event)
+        for letter in call.letters:
+            self.mail.put(letter)
+        call.events, call.letters = [], []
+
+    async def start(self) -> None:
+        """Open the database, once an event loop. Raise ConfigurationError when its tables are not as they must be."""
+        loop = asyncio.get_running_loop()
+        if self._started is loop:
+            return
+        if self._starting is None or self._starting[0] is not loop:
+            self._starting = (loop, asyncio.Lock())
+        async with self._starting[1]:
+            if self._started is not loop:
+                await self.database.open(self.tables)
+                self._started = loop
+
+    @property
+    def is_started(self) -> bool:
+        return self._started is not None
+
+    async def stop(self) -> None:
+        await self.mail.close()
+        self.passwords.close()
+        await self.database.close()
+        self._started = None
+
+    def _user_columns(self) -> tuple[Column, ...]:
+        try:
+            return table_of(self.user_type).columns
+        except TypeError as reason:
+            raise ConfigurationError(f"{self.user_type.__name__}.{reason}") from None
+
+    def _check_features(self) -> None:
+        seen: dict[tuple[str, str], str] = {}
+        for feature in self.features:
+            if not isinstance(feature, Feature):
+                raise ConfigurationError(
+                    f"features=[…] holds {feature!r}: write {getattr(feature, '__name__', 'Feature')}()."
+                )
+            mixin = feature.user_fields
+            if mixin is not None and not issubclass(self.user_type, mixin):
+                kind = type(feature).__name__
+                bases = ", ".join(base.__name__ for base in (self.user_type, mixin))
+                raise ConfigurationError(
+                    f"{kind} needs its fields on the user. Write:\n\n    class Member({bases}): ...\n    Auth(…, user_type=Member)"
+                )
+            for operation in feature.operations():
+                key = (operation.route.method, operation.route.path)
+                if key in seen:
+                    raise ConfigurationError(
+                        f"{type(feature).__name__} and {seen[key]} both serve {' '.join(key)}: leave one out."
+                    )
+                seen[key] = type(feature).__name__
+        if not issubclass(self.user_type, User):
+            raise ConfigurationError(f"user_type={self.user_type.__name__} must be a subclass of authmw.User.")
+        for name in accounts.may_be_left_out(self.user_type):
+            raise ConfigurationError(
+                f"{self.user_type.__name__}.{name} has no default and no client may send it: give it a default, or "
+                f"mark it field(metadata=Public())."
+            )
+
+
+class LazyDatabase:
+    """A database that is made when it is first opened, so that importing an application costs no driver."""
+
+    def __init__(self, make: Callable[[], Database]) -> None:
+        self._make = make
+        self._made: Database | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._made is None:
+            if name != "open":
+                raise Unavailable("the database is not open: await auth.start() first")
+            self._made = self._make()
+            # From here on the verbs are the database's own, without a step in between.
+            for verb in (
+                "insert",
+                "find",
+                "find_all",
+                "find_joined",
+                "count",
+                "update",
+                "take",
+                "delete",
+                "transaction",
+            ):
+                setattr(self, verb, getattr(self._made, verb))
+        return getattr(self._made, name)
+
+
+def lazily(make: Callable[[], Database]) -> Database:
+    return cast(Database, LazyDatabase(make))

@@ -1,0 +1,8 @@
+"""What an application switches on."""
+
+from .account import Account
+from .email_verification import EmailVerification
+from .password import Password
+from .sessions import Sessions
+
+__all__ = ["Account", "EmailVerification", "Password", "Sessions"]

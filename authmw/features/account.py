@@ -1,0 +1,301 @@
+"""The account itself: change its data, list and unlink ways to sign in, delete it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from ..core import accounts, sessions, tokens
+from ..core.call import Call, SignedIn
+from ..core.errors import (
+    AuthError,
+    CredentialAccountNotFound,
+    InvalidInput,
+    InvalidPassword,
+    NoFieldsToUpdate,
+    NotFound,
+    Problem,
+    Unauthorized,
+)
+from ..core.feature import Feature, Screen, Visit
+from ..core.inputs import Password as PasswordText
+from ..core.inputs import Rest, Text, Url, convert
+from ..core.model import Account as AccountRow
+from ..core.model import U
+from ..core.operation import Redirect, operation
+from ..core.rate_limit import WRONG_PASSWORDS_OF_A_SESSION
+from ..core.tokens import Purpose
+
+# Errors
+
+
+class EmailCanNotBeUpdated(AuthError):
+    code = "EMAIL_CAN_NOT_BE_UPDATED"
+    message = "Email can not be updated"
+
+
+class LastAccount(AuthError):
+    code = "FAILED_TO_UNLINK_LAST_ACCOUNT"
+    message = "You can't unlink your last account"
+
+
+class AccountNotFound(AuthError):
+    code = "ACCOUNT_NOT_FOUND"
+    message = "Account not found"
+
+
+class SessionTooOld(AuthError):
+    code = "SESSION_EXPIRED"
+    message = "Session expired. Re-authenticate to perform this action."
+    screen = "/reauth"
+
+
+class DeletionDisabled(AuthError):
+    status = 404
+    code = "NOT_FOUND"
+    message = "Not found"
+
+
+class NobodyToDelete(AuthError):
+    status = 404
+    code = "FAILED_TO_GET_USER_INFO"
+    message = "Failed to get user info"
+
+
+class UnknownDeletion(AuthError):
+    status = 404
+    code = "INVALID_TOKEN"
+    message = "Invalid token"
+
+
+# Inputs and results
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateUser:
+    """`name`, `image` and the application's own fields, by the wire's keys."""
+
+    changes: Rest = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteUser:
+    callback_url: Url | None = None
+    password: PasswordText | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmDeletion:
+    token: str
+    callback_url: Url | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlinkAccount:
+    account_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    status: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    success: bool = True
+    message: str = "User deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedAccount:
+    """A way to sign in as its owner sees it; `account_id` is what the provider calls the person."""
+
+    id: str
+    provider_id: str
+    account_id: str
+    user_id: str
+    created_at: datetime
+    updated_at: datetime
+    scopes: list[str]
+
+
+# Rules
+
+
+def listed(row: AccountRow) -> ListedAccount:
+    scopes = [scope.strip() for scope in (row.scope or "").split(",")]
+    return ListedAccount(
+        id=row.id,
+        provider_id=row.provider_id,
+        account_id=row.account_id,
+        user_id=row.user_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        scopes=[scope for scope in scopes if scope],
+    )
+
+
+def profile_changes(given: Mapping[str, object]) -> dict[str, Any]:
+    """Read `name` and `image` out of a body. Raise InvalidInput naming what has the wrong shape."""
+    changes: dict[str, Any] = {}
+    problems = []
+    for key, (kind, rules) in {"name": (str, Text(longest=255)), "image": (str | None, Text("image", None))}.items():
+        if key not in given:
+            continue
+        try:
+            changes[key] = convert(given[key], kind, rules)
+        except ValueError as wrong:
+            problems.append(Problem(str(wrong), field=key))
+    if problems:
+        raise InvalidInput(*problems)
+    return changes
+
+
+# The feature
+
+
+class Account(Feature):
+    """`Account(delete_user=False)` takes deletion away; `confirm_delete=True` asks for it by mail as well."""
+
+    def __init__(
+        self,
+        *,
+        delete_user: bool = True,
+        confirm_delete: bool = False,
+        delete_link_lifetime: timedelta = timedelta(days=1),
+        unlink_last: bool = False,
+    ) -> None:
+        self.may_delete = delete_user
+        self.confirm_delete = confirm_delete
+        self.unlink_last = unlink_last
+        self.deletion = Purpose(
+            name="delete-account",
+            prefix="delete-account-",
+            lifetime=delete_link_lifetime,
+            alphabet=string.digits + string.ascii_lowercase,
+        )
+
+    @operation("POST", "/update-user", guard="session")
+    async def update_user(self, call: Call[U], input: UpdateUser) -> Done:
+        """Change name, image and own fields. Raise EmailCanNotBeUpdated, NoFieldsToUpdate, FieldNotAllowed."""
+        if input.changes.get("email"):
+            raise EmailCanNotBeUpdated
+        changes = profile_changes(input.changes)
+        changes.update(accounts.own_fields(call, input.changes, creating=False))
+        if not changes:
+            raise NoFieldsToUpdate
+        signed_in = call.signed_in
+        user = await accounts.update_user(call, signed_in.user, **changes)
+        sessions.rewrite_cookies(call, SignedIn(user, signed_in.session))
+        return Done()
+
+    @operation("GET", "/list-accounts", guard="session")
+    async def list_accounts(self, call: Call[U]) -> list[ListedAccount]:
+        """List the ways in which the person who is signed in can sign in."""
+        return [listed(row) for row in await accounts.accounts_of(call, call.signed_in.user.id)]
+
+    @operation("POST", "/unlink-account", guard="fresh")
+    async def unlink_account(self, call: Call[U], input: UnlinkAccount) -> Done:
+        """Remove a way to sign in, by the id that `list_accounts` shows. Raise LastAccount, AccountNotFound."""
+        user = call.signed_in.user
+        async with call.transaction() as call_inside:
+            # The user's row is written first: two removals at once wait for each other here, so that they
+            # cannot each find the other's account still there and leave nobody a way in.
+            await call_inside.store.update(call.auth.user_type, {"id": user.id}, updated_at=call.now)
+            rows = await accounts.accounts_of(call_inside, user.id)
+            if len(rows) <= 1 and not self.unlink_last:
+                raise LastAccount
+            if not await call_inside.store.delete(AccountRow, id=input.account_id, user_id=user.id):
+                raise AccountNotFound
+            call_inside.event("oauth.unlinked", user_id=user.id)
+        return Done()
+
+    @operation("POST", "/delete-user", guard="sensitive", sends_mail=True)
+    async def delete_user(self, call: Call[U], input: DeleteUser = DeleteUser()) -> Deletion:
+        """Delete the account of the person who is signed in: at once, or by a mailed link where that is set.
+
+        Raise CredentialAccountNotFound, InvalidPassword, SessionTooOld, UnknownDeletion.
+        """
+        if not self.may_delete:
+            raise NotFound
+        user = call.signed_in.user
+        if input.password is not None:
+            await self._require_password(call, user, input.password)
+        if input.token is not None:
+            await self._confirmed(call, user, input.token)
+            return Deletion()
+        if self.confirm_delete:
+            async with call.transaction() as call_inside:
+                token = await tokens.issue(call_inside, self.deletion, subject=user.id, value=user.id)
+                url = call.auth.link(
+                    screen=None,
+                    api="/delete-user/callback",
+                    in_api={"token": token, "callbackURL": input.callback_url or "/"},
+                    in_screen={},
+                )
+                minutes = int(self.deletion.lifetime.total_seconds() // 60)
+                call_inside.mail("delete-account", user.email, url=url, token=token, name=user.name, minutes=minutes)
+            return Deletion(message="Verification email sent")
+        window = call.auth.settings.fresh_for
+        if input.password is None and window and call.now - call.signed_in.session.created_at >= window:
+            raise SessionTooOld
+        await self._delete(call, user)
+        return Deletion()
+
+    @operation("GET", "/delete-user/callback")
+    async def confirm_deletion(self, call: Call[U], input: ConfirmDeletion) -> Deletion | Redirect:
+        """Delete the account by the mailed link, in the browser that is signed in to it."""
+        if not self.may_delete:
+            raise DeletionDisabled
+        signed_in = await call.identify(cached=False)
+        if signed_in is None:
+            raise NobodyToDelete
+        await self._confirmed(call, signed_in.user, input.token)
+        return Redirect(input.callback_url) if input.callback_url else Deletion()
+
+    async def profile_page(self, call: Call[U], visit: Visit) -> U:
+        signed_in = await call.identify()
+        if signed_in is None:
+            raise Unauthorized
+        return signed_in.user
+
+    async def _require_password(self, call: Call[U], user: U, password: str) -> None:
+        call.auth.passwords.check_maximum(password)
+        account = await accounts.credential(call, user.id)
+        if account is None or account.password is None:
+            raise CredentialAccountNotFound
+        key = f"reauth|{user.id}"
+        await call.count(key, WRONG_PASSWORDS_OF_A_SESSION)
+        if not await accounts.password_is_right(call, account, password):
+            raise InvalidPassword
+        await call.forget_count(key)
+
+    async def _confirmed(self, call: Call[U], user: U, token: str) -> None:
+        """Delete by a mailed token, which burns even in the wrong hands (wire 1.20)."""
+        if await tokens.redeem(call, self.deletion, token) != user.id:
+            raise UnknownDeletion
+        await self._delete(call, user)
+
+    async def _delete(self, call: Call[U], user: U) -> None:
+        async with call.transaction() as call_inside:
+            await accounts.delete_user(call_inside, user)
+            sessions.clear_cookies(call_inside)
+            call_inside.mail("security-notice", user.email, what="account-deleted", name=user.name)
+        call.become(None)
+
+    screens: ClassVar = (
+        Screen(
+            path="/settings/profile",
+            template="account/profile.html",
+            loads=profile_page,
+            submits=update_user,
+            private=True,
+            nav="Profile",
+            requires=("name",),
+            notice="profile-saved",
+        ),
+    )

@@ -1,0 +1,145 @@
+"""Sessions as their owner sees them: who am I, where am I signed in, sign out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from ..core import sessions
+from ..core.call import Call
+from ..core.errors import AuthError, NoFieldsToUpdate
+from ..core.feature import Feature, Screen
+from ..core.inputs import Flag, Rest, Url
+from ..core.model import Session, U
+from ..core.operation import operation
+from ..core.outputs import to_wire
+
+# Errors
+
+
+class DeferNotEnabled(AuthError):
+    status = 405
+    code = "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED"
+    message = "POST method requires deferSessionRefresh to be enabled in session config"
+
+
+# Inputs and results
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetSession:
+    disable_cookie_cache: Flag = False
+    disable_refresh: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokeSession:
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateSession:
+    changes: Rest = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignOut:
+    callback_url: Url | None = None
+    disable_redirect: bool = False
+    state: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoInput:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    status: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut:
+    success: bool = True
+
+
+# The feature
+
+
+class Sessions(Feature):
+    """Always on."""
+
+    @operation("GET", "/get-session")
+    async def get_session(self, call: Call[U], input: GetSession = GetSession()) -> Mapping[str, Any] | None:
+        """Return `{"session": …, "user": …}`, or None for nobody."""
+        signed_in = await call.identify(cached=not input.disable_cookie_cache, refresh=not input.disable_refresh)
+        if signed_in is None:
+            return None
+        answer: dict[str, Any] = {"session": to_wire(signed_in.session), "user": to_wire(signed_in.user)}
+        for feature in call.auth.hooked("session_read"):
+            await feature.session_read(call, signed_in, answer)
+        return answer
+
+    @operation("POST", "/get-session")
+    async def post_session(self, call: Call[U], input: NoInput = NoInput()) -> None:
+        """The wire's second half of a deferred refresh, which is not needed here: reading refreshes."""
+        raise DeferNotEnabled
+
+    @operation("GET", "/list-sessions", guard="fresh")
+    async def list_sessions(self, call: Call[U]) -> list[Session]:
+        """List where the person is signed in. Only the own session shows its token; others show a handle that
+        `revoke_session` takes and that signs nobody in (SEC-045)."""
+        own = call.signed_in.session
+        rows = await sessions.list_live(call, call.signed_in.user.id)
+        return [own if row.id == own.id else replace(row, token=sessions.handle(row)) for row in rows]
+
+    @operation("POST", "/revoke-session", guard="sensitive")
+    async def revoke_session(self, call: Call[U], input: RevokeSession) -> Done:
+        """End one session of the person who is signed in, by token or handle. Anybody else's stays, with the same answer."""
+        user_id = call.signed_in.user.id
+        ended = await call.store.delete(Session, user_id=user_id, token=sessions.stored(call, input.token))
+        if not ended and input.token.startswith(prefix := "session_"):
+            ended = await call.store.delete(Session, user_id=user_id, id=input.token.removeprefix(prefix))
+        call.event("session.revoked", user_id=user_id, outcome="success" if ended else "failure")
+        return Done()
+
+    @operation("POST", "/revoke-sessions", guard="sensitive")
+    async def revoke_sessions(self, call: Call[U], input: NoInput = NoInput()) -> Done:
+        """End every session of the person, this one too."""
+        await sessions.revoke_all(call, call.signed_in.user.id)
+        return Done()
+
+    @operation("POST", "/revoke-other-sessions", guard="sensitive")
+    async def revoke_other_sessions(self, call: Call[U], input: NoInput = NoInput()) -> Done:
+        """End every session of the person but this one."""
+        await sessions.revoke_all(call, call.signed_in.user.id, but=call.signed_in.session)
+        return Done()
+
+    @operation("POST", "/update-session", guard="session")
+    async def update_session(self, call: Call[U], input: UpdateSession) -> Done:
+        """Change fields that features add to sessions; of ours none is a client's to change. Raise NoFieldsToUpdate."""
+        raise NoFieldsToUpdate
+
+    @operation("POST", "/sign-out")
+    async def sign_out(self, call: Call[U], input: SignOut = SignOut()) -> SignedOut:
+        """End this browser's session. Nobody being signed in is no error."""
+        token = sessions.presented_token(call)
+        if token is not None:
+            row = await call.store.take(Session, token=sessions.stored(call, token))
+            if row is not None:
+                call.event("auth.sign_out", user_id=row.user_id)
+        sessions.clear_cookies(call)
+        call.become(None)
+        return SignedOut()
+
+    screens: ClassVar = (
+        Screen(
+            path="/sign-out",
+            template="sessions/sign_out.html",
+            submits=sign_out,
+            then=("sign-out",),
+            notice="signed-out",
+        ),
+    )

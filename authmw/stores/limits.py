@@ -1,0 +1,108 @@
+"""Counting calls by key: in this process, or in a table that several processes share."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from ..core.model import RateLimit
+from ..core.rate_limit import Limit, decide
+from ..core.store import Above, AtMost, Conflict, OneOf, Plus, Store
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+KEYS_KEPT = 100_000  # the wire's number; about 20 MiB
+
+# Each turn, another caller got ahead; as many as a limit has room for. Then: no.
+TURNS = 64
+
+SWEEP_EVERY_MS = 60_000
+SWEEP_BATCH = 200
+# No window of ours is longer than a day; a row that is older says nothing any more.
+KEPT_MS = 24 * 60 * 60 * 1000
+
+LONGEST_KEY = 255
+
+
+class MemoryLimiter:
+    """Counts in this process: exact for one process, and gone when it ends."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[int, int]] = {}
+
+    async def hit(self, key: str, limit: Limit, now: datetime) -> int:
+        now_ms = _milliseconds(now)
+        count, last = self._kept.get(key, (0, 0))
+        allowed, count, wait = decide(count, last, now_ms, limit)
+        if not allowed:
+            return max(1, wait)
+        self._kept.pop(key, None)  # a dict keeps the order of insertion: the oldest comes first
+        if len(self._kept) >= KEYS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = (count, now_ms)
+        return 0
+
+    async def forget(self, key: str) -> None:
+        self._kept.pop(key, None)
+
+
+class StoreLimiter:
+    """Counts in the table `rateLimit`, which Better Auth reads and writes by the same rule."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._swept_ms = 0
+
+    async def hit(self, key: str, limit: Limit, now: datetime) -> int:
+        key, now_ms = _fitting(key), _milliseconds(now)
+        await self._sweep(now_ms)
+        for _ in range(TURNS):
+            row = await self._store.find(RateLimit, key=key)
+            count, last = (row.count, row.last_request) if row is not None else (0, 0)
+            allowed, count, wait = decide(count, last, now_ms, limit)
+            if not allowed:
+                return max(1, wait)
+            if await self._counted(key, row, count, limit, now_ms):
+                return 0
+        return 1
+
+    async def forget(self, key: str) -> None:
+        await self._store.delete(RateLimit, key=_fitting(key))
+
+    async def _counted(self, key: str, row: RateLimit | None, count: int, limit: Limit, now_ms: int) -> bool:
+        """Write down one more call; False when another caller changed the row first and we must decide again."""
+        if row is None:
+            made = RateLimit(id=hashlib.sha256(key.encode()).hexdigest()[:32], key=key, count=1, last_request=now_ms)
+            try:
+                await self._store.insert(made)
+            except Conflict:
+                return False
+            return True
+        if count == 1:  # a new window: one caller opens it, by comparing and setting
+            seen = {"key": key, "count": row.count, "last_request": row.last_request}
+            return await self._store.update(RateLimit, seen, count=1, last_request=now_ms) == 1
+        # Within a window calls only add up, so that callers at once need not wait for each other.
+        open_window = Above(now_ms - limit.per * 1000)
+        room = {"key": key, "count": AtMost(limit.times - 1), "last_request": open_window}
+        return await self._store.update(RateLimit, room, count=Plus(1), last_request=max(now_ms, row.last_request)) == 1
+
+    async def _sweep(self, now_ms: int) -> None:
+        """Drop a few rows that are long over, once a minute: the table stays small without anybody waiting for it."""
+        if now_ms - self._swept_ms < SWEEP_EVERY_MS:
+            return
+        self._swept_ms = now_ms
+        over = AtMost(now_ms - KEPT_MS)
+        old = await self._store.find_all(RateLimit, limit=SWEEP_BATCH, last_request=over)
+        if old:
+            await self._store.delete(RateLimit, id=OneOf([row.id for row in old]), last_request=over)
+
+
+def _fitting(key: str) -> str:
+    """A key that fits the column, whatever a client put into the path."""
+    if len(key) <= LONGEST_KEY and key.isprintable() and key.isascii():
+        return key
+    return "sha256:" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+def _milliseconds(now: datetime) -> int:
+    return (now - EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,153 @@
+"""Who makes this request? The answer goes into `request.state.user` before the application runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from ..core.auth import AuthCore
+from ..core.call import Call, SignedIn
+from ..core.errors import ConfigurationError
+from ..core.model import U
+from ..core.origin import is_trusted
+from . import carry
+from .carry import App, HeaderList, Receive, Scope, Send
+
+KEY = "authmw"
+
+
+@dataclass(slots=True, eq=False)
+class Identity(Generic[U]):
+    """What the middleware knows of one connection; handlers reach it through `auth.current` and `auth.call`."""
+
+    signed_in: SignedIn[U] | None
+    call: Call[U] | None
+
+
+class AuthMiddleware:
+    """Pure ASGI, for http and websocket. It owns its headers and never touches a body.
+
+    Where the database cannot be asked the answer is 503, never "nobody" (SEC-049, SEC-190). With `serve` the
+    JSON API and the screens are answered here too.
+    """
+
+    def __init__(self, app: App, auth: AuthCore[U], *, serve: dict[str, App] | None = None) -> None:
+        self.app = app
+        self.auth = auth
+        self._serve = tuple((prefix, prefix + "/", served) for prefix, served in (serve or {}).items())
+        self._cookie = auth.cookie_name("session_token").encode() + b"="
+        self._asks_features = bool(auth.hooked("who"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        if kind not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if self._serve:
+            path = carry.path_of(scope)
+            for exact, below, served in self._serve:
+                if path.startswith(below) or path == exact:
+                    await served({**scope, "root_path": scope.get("root_path", "") + exact}, receive, send)
+                    return
+        identity: Identity[Any] = Identity(None, None)
+        if self._may_be_somebody(scope):
+            try:
+                await self.auth.start()
+                call = identity.call = carry.new_call(self.auth, scope)
+                if kind == "http" or self._may_connect(scope):
+                    identity.signed_in = await call.identify()
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody gets past as nobody
+                await self._refuse(scope, send, identity.call, error)
+                return
+        signed_in = identity.signed_in
+        state = scope.get("state")
+        if state is None:
+            state = scope["state"] = {}
+        state["user"] = signed_in.user if signed_in else None
+        state["session"] = signed_in.session if signed_in else None
+        scope[KEY] = identity
+
+        async def send_with_cookies(message: Any) -> None:
+            if identity.call is not None and message["type"] in ("http.response.start", "websocket.accept"):
+                changes = carry.cookie_headers(identity.call)
+                if changes:
+                    message = {**message, "headers": _private(message.get("headers", ()), changes)}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_cookies)
+        finally:
+            if identity.call is not None:
+                self.auth.settle(identity.call)
+
+    def _may_be_somebody(self, scope: Scope) -> bool:
+        """Does the request bring anything to be recognized by? Most of the web does not, and pays nothing."""
+        for name, value in scope["headers"]:
+            if name == b"cookie":
+                if self._cookie in value:
+                    return True
+            elif name == b"authorization" and self._asks_features:
+                return True
+        return False
+
+    def _may_connect(self, scope: Scope) -> bool:
+        """Browsers let any page open a WebSocket to anywhere, with cookies: another site's page is nobody here."""
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        trusted = self.auth.settings.origins
+        return origin is None or is_trusted(origin.decode("latin-1"), trusted, relative=False)
+
+    async def _refuse(self, scope: Scope, send: Send, call: Call[Any] | None, error: Exception) -> None:
+        refused = carry.refusal(error, call)
+        if refused is None:
+            carry.log_fault(error, "the middleware")
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1013})  # try again later
+            return
+        status = refused.status if refused else 500
+        lines: HeaderList = [(b"cache-control", b"no-store"), (b"content-type", b"application/json")]
+        if refused:
+            lines += carry.header_lines(refused.headers)
+        await carry.respond(send, status, lines, carry.error_body(refused) if refused else b"")
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open before the application starts and close after it has stopped, also for one that knows no lifespan."""
+        startup: Any = await receive()
+        try:
+            await self.auth.start()
+        except ConfigurationError as mistake:
+            await send({"type": "lifespan.startup.failed", "message": str(mistake)})
+            return
+        answered = False
+
+        async def receive_startup_first() -> Any:
+            nonlocal startup
+            message, startup = startup, None
+            return message if message is not None else await receive()
+
+        async def send_and_stop(message: Any) -> None:
+            nonlocal answered
+            answered = True
+            if message["type"].startswith("lifespan.shutdown"):
+                await self.auth.stop()
+            await send(message)
+
+        try:
+            await self.app(scope, receive_startup_first, send_and_stop)
+        except Exception:
+            if answered:
+                raise
+        if not answered:
+            await send({"type": "lifespan.startup.complete"})
+            if startup is None or startup["type"] == "lifespan.startup":
+                await receive()
+            await self.auth.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+
+
+def _private(headers: Any, cookies: HeaderList) -> HeaderList:
+    """Add cookies to an application's answer, which from then on is for one person: no cache may keep it."""
+    kept = [(name, value) for name, value in headers if name.lower() != b"cache-control"]
+    return [*kept, *cookies, (b"cache-control", b"no-store")]

@@ -102,8 +102,8 @@
 
   // The answer did not arrive or is not one of ours: say so, in sight and aloud. What was typed stays.
   const fail = (form, ctx) => {
-    const words = live()?.dataset.neterr;
-    speak(words);
+    speak(live()?.dataset.neterr);
+    for (const old of all(document, '[data-am-neterr]')) old.remove();
     const sight = document.getElementById('am-msg-neterr')?.content.cloneNode(true);
     const button = ctx && pressed(form, ctx);
     if (sight && button) (button.closest('.am-actions') ?? button).before(sight);
@@ -124,7 +124,8 @@
     },
 
     htmx_before_request(form, { ctx }) {
-      for (const old of all(document, '[data-am-neterr]')) old.remove();
+      // Unsaid, but its room stays: the button must not move away from under a second click.
+      for (const old of all(document, '[data-am-neterr]')) old.classList.add('am-unsaid');
       form.setAttribute('aria-busy', 'true');
       pressed(form, ctx)?.classList.add('am-busy');
     },

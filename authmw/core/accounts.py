@@ -11,7 +11,7 @@ from .call import Call
 from .errors import AuthError, FieldNotAllowed, InvalidInput, MissingField, Problem
 from .inputs import Text, convert
 from .model import Account, U, User
-from .rate_limit import WRONG_PASSWORDS_OF_AN_ACCOUNT, Limit
+from .rate_limit import LASTING, WRONG_PASSWORDS_OF_AN_ACCOUNT, Limit
 from .schema import Column, table_of
 from .secrets import random_text
 from .store import Conflict, Not
@@ -120,7 +120,7 @@ async def password_is_right(call: Call[U], account: Account | None, password: st
 def password_keys(call: Call[U], email: str) -> tuple[tuple[str, Limit], ...]:
     """The counters of wrong passwords of one address, known or not. They hold no address in the clear."""
     who = call.auth.secrets.fingerprint("password-tries", email.lower())
-    return ((f"password|{who}", WRONG_PASSWORDS_OF_AN_ACCOUNT), (f"password-run|{who}", WRONG_PASSWORDS_IN_A_ROW))
+    return ((f"password|{who}", WRONG_PASSWORDS_OF_AN_ACCOUNT), (f"{LASTING}password-run|{who}", WRONG_PASSWORDS_IN_A_ROW))
 
 
 async def forget_wrong_passwords(call: Call[U], email: str) -> None:

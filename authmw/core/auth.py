@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
@@ -14,16 +15,18 @@ from .errors import ConfigurationError
 from .events import Event
 from .feature import Feature, Screen, overrides
 from .mail import Letter, Mailer, MailQueue, Message
-from .model import SHARED_TABLES, U, User
+from .model import SHARED_TABLES, Session, U, User, Verification
 from .operation import Operation
 from .passwords import Hashing, Passwords
 from .rate_limit import Limiter
 from .schema import Column, Row, table_of
 from .settings import Settings
-from .store import Database, Unavailable
+from .store import AtMost, Database, OneOf, StoreError, Unavailable
 
 F = TypeVar("F", bound=Feature)
-T = TypeVar("T")
+
+SWEEP_BATCH = 200
+SWEEP_EVERY = 3600.0  # seconds
 
 
 def utc_now() -> datetime:
@@ -51,6 +54,11 @@ class AuthCore(Generic[U]):
     ) -> None:
         self.settings = settings
         self.features = tuple(features)
+        for feature in self.features:  # before anything is asked of them
+            if not isinstance(feature, Feature):
+                raise ConfigurationError(
+                    f"features=[…] holds {feature!r}: write {getattr(feature, '__name__', 'Feature')}()."
+                )
         self.user_type = user_type
         self.secrets = settings.load_secrets()
         self.passwords = passwords or Passwords(hashing, better_auth=settings.shared_database)
@@ -63,6 +71,7 @@ class AuthCore(Generic[U]):
         self._cookie_names: dict[str, str] = {}
         self._hooked: dict[str, tuple[Feature, ...]] = {}
         self.screens_mounted = False
+        self._sweeper: asyncio.Task[None] | None = None
         self._started: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self.own_columns: tuple[Column, ...] = tuple(
@@ -151,12 +160,34 @@ class AuthCore(Generic[U]):
             if self._started is not loop:
                 await self.database.open(self.tables)
                 self._started = loop
+                self._sweeper = loop.create_task(self._sweep_now_and_then())
 
     @property
     def is_started(self) -> bool:
         return self._started is not None
 
+    async def sweep(self) -> int:
+        """Delete sessions and one-time secrets that are past their time, in small batches. Return how many."""
+        swept = 0
+        for table in (Session, Verification):
+            while rows := await self.database.find_all(table, expires_at=AtMost(self.clock()), limit=SWEEP_BATCH):
+                swept += await self.database.delete(table, id=OneOf([row.id for row in rows]))
+                await asyncio.sleep(0)
+        return swept
+
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            # Not at once: many processes that start together would all do the same work.
+            await asyncio.sleep(SWEEP_EVERY * (0.5 + secrets.randbelow(1000) / 1000))
+            try:
+                await self.sweep()
+            except StoreError:
+                events.logger.warning("expired rows could not be swept; trying again later")
+
     async def stop(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
         await self.mail.close()
         self.passwords.close()
         await self.database.close()
@@ -171,10 +202,6 @@ class AuthCore(Generic[U]):
     def _check_features(self) -> None:
         seen: dict[tuple[str, str], str] = {}
         for feature in self.features:
-            if not isinstance(feature, Feature):
-                raise ConfigurationError(
-                    f"features=[…] holds {feature!r}: write {getattr(feature, '__name__', 'Feature')}()."
-                )
             mixin = feature.user_fields
             if mixin is not None and not issubclass(self.user_type, mixin):
                 kind = type(feature).__name__

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .auth import AuthCore
 
 Guard = Literal["session", "sensitive", "fresh"]
-"""What an operation asks: a session; one read from the database, not from a cookie; one made a short while ago."""
+"""What an operation asks: a session; one read from the database, not from a cookie; one that was also made a short
+while ago."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ class Call(Generic[U]):
         """Return who makes this call. Raise Unauthorized or SessionNotFresh when that is not enough for `guard`."""
         from . import sessions
 
-        signed_in = await self.identify(cached=guard != "sensitive")
+        # Only "session" may be told by a cookie: a revoked session must not get past the others (SEC-043).
+        signed_in = await self.identify(cached=guard == "session")
         if signed_in is None:
             raise Unauthorized
         if guard == "fresh":

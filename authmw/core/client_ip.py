@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from ipaddress import IPv4Network as IPv4Network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-def networks(entries: Sequence[str]) -> tuple[Network, ...]:
+@lru_cache(maxsize=16)
+def networks(entries: tuple[str, ...]) -> tuple[Network, ...]:
     """Parse `trusted_proxies`: addresses and CIDR ranges. Raise ValueError for anything else."""
     return tuple(ip_network(entry, strict=False) for entry in entries)
 
 
-def client_ip(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str | None:
+@lru_cache(maxsize=4096)  # the same few peers ask over and over
+def client_ip(peer: str | None, forwarded: tuple[str, ...], trusted: tuple[Network, ...]) -> str | None:
     """Return the client's address in canonical form, or None when it cannot be told.
 
     `peer` is the other end of the socket; `forwarded` are the values of the `X-Forwarded-For` headers. They are

@@ -91,6 +91,9 @@ def parse_input(kind: type[T], given: object, *, part: str = "body", missing: ob
             values[field.name] = {key: value for key, value in given.items() if key not in known}
         elif field.key in given:
             try:
+                # `str | None` means that it may be left out; null is no text to the wire.
+                if given[field.key] is None and not isinstance(field.rules, _Truthy):
+                    raise ValueError(f"Invalid input: expected {field.expected}, received null")
                 values[field.name] = convert(given[field.key], field.type, field.rules)
             except ValueError as wrong:
                 problems.append(Problem(str(wrong), field=field.key, part=part))

@@ -15,6 +15,7 @@ from .secrets import digest
 logger = logging.getLogger("authmw.mail")
 TRIES = 3
 SECONDS_A_TRY = 10.0
+SECONDS_BETWEEN_TRIES = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,8 @@ class Message:
     kind: str
     to: str
     subject: str
-    text: str
-    html: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
     context: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -113,4 +114,4 @@ class MailQueue:
             except Exception:
                 if attempt == TRIES:
                     raise
-                await asyncio.sleep(0.2 * attempt)
+                await asyncio.sleep(SECONDS_BETWEEN_TRIES * attempt)

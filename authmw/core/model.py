@@ -40,7 +40,7 @@ class Session:
     table_name: ClassVar[str] = "session"
 
     id: str
-    expires_at: datetime
+    expires_at: datetime = field(metadata=column(index=True))
     token: str = field(metadata=column(unique=True))
     created_at: datetime
     updated_at: datetime
@@ -54,6 +54,7 @@ class Account:
     """A way to sign in: a password (`provider_id` "credential", `account_id` the user's id), or an outside identity."""
 
     table_name: ClassVar[str] = "account"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("provider_id", "account_id"),)
 
     id: str
     account_id: str = field(metadata=column(long=True))
@@ -79,7 +80,7 @@ class Verification:
     id: str
     identifier: str = field(metadata=column(index=True))
     value: str = field(metadata=column(long=True))
-    expires_at: datetime
+    expires_at: datetime = field(metadata=column(index=True))
     created_at: datetime
     updated_at: datetime
     subject: str | None = field(default=None, metadata=column(index=True))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from .errors import AuthError
+from .errors import AuthError, InvalidInput, Problem
 
 LONGEST_URL = 2048
 RELATIVE = re.compile(r"/(?![/\\]|%2f|%5c)[\w\-.+/@]*(?:\?[\w\-.+/=&%@]*)?\Z", re.ASCII | re.IGNORECASE)
@@ -108,14 +108,17 @@ def is_trusted(url: str, trusted: Iterable[str], *, relative: bool) -> bool:
     return any(_fits(entry, url, origin) for entry in trusted)
 
 
-def check_redirects(given: Mapping[str, object], trusted: Sequence[str]) -> None:
-    """Raise for a redirect field of a raw input that is no text, or that leaves the trusted origins."""
+def check_redirects(given: Mapping[str, object], trusted: Sequence[str], *, part: str = "body") -> None:
+    """Raise for a redirect field of a raw input that is no text, too long, or leaves the trusted origins."""
     for name, (label, refusal) in REDIRECT_FIELDS.items():
         url = given.get(name)
         if not url:
             continue
         if not isinstance(url, str):
             raise UrlIsNoText(f"Invalid {label}: expected a string")
+        if len(url) > LONGEST_URL:
+            text = f"Too big: expected string to have <={LONGEST_URL} characters"
+            raise InvalidInput(Problem(text, field=name, part=part))
         if not is_trusted(url, trusted, relative=True):
             raise refusal
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from .errors import AuthError, ConfigurationError, ServiceUnavailable
 
@@ -72,7 +72,7 @@ class Passwords:
         allow_weak: bool = False,
     ) -> None:
         hashing = hashing or Hashing()
-        if not allow_weak and hashing.memory < FLOORS_OF_MEMORY.get(hashing.passes, 12288):
+        if not allow_weak and (hashing.passes < 1 or hashing.memory < FLOORS_OF_MEMORY.get(hashing.passes, 12288)):
             raise ConfigurationError(
                 "Hashing(...) is weaker than OWASP allows: use memory=19456, passes=2, or leave it out."
             )
@@ -101,7 +101,10 @@ class Passwords:
 
     def check_maximum(self, password: str) -> None:
         """Raise PasswordTooLong. Asked before any hash: a long password must cost nothing (SEC-004)."""
-        if len(password) > self.longest and len(password.encode("utf-16-le", "surrogatepass")) // 2 > self.longest:
+        # A character is one unit or two: most passwords are judged without encoding them.
+        if len(password) > self.longest or (
+            2 * len(password) > self.longest and len(password.encode("utf-16-le", "surrogatepass")) // 2 > self.longest
+        ):
             raise PasswordTooLong
 
     async def hash(self, password: str) -> str:
@@ -132,10 +135,10 @@ class Passwords:
         if stored.startswith("$argon2"):
             try:
                 self._argon2.verify(stored, password)
-            except InvalidHashError:
-                return Verdict(False, readable=False)
-            except VerificationError:
+            except VerifyMismatchError:
                 return Verdict(False)
+            except (InvalidHashError, VerificationError, UnicodeEncodeError):
+                return Verdict(False, readable=False)
             return Verdict(True, outdated=self._better_auth or self._argon2.check_needs_rehash(stored))
         right = _scrypt_verify(password, stored)
         if right is None:

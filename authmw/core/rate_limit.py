@@ -21,6 +21,8 @@ SEND_MAIL = Limit(3, per=60)
 WRONG_PASSWORDS_OF_AN_ACCOUNT = Limit(10, per=15 * 60)  # whoever asks, from wherever: SEC-062
 WRONG_PASSWORDS_OF_A_SESSION = Limit(5, per=15 * 60)  # a stolen session must not be a guessing machine: SEC-009
 MAILS_TO_AN_ADDRESS = Limit(5, per=60 * 60)
+LASTING = "lasting-"
+"""How keys begin whose window is longer than a day: no sweep of old counts may forget them."""
 
 
 def decide(count: int, last_ms: int, now_ms: int, limit: Limit) -> tuple[bool, int, int]:

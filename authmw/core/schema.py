@@ -13,9 +13,16 @@ from typing import Any, ClassVar, Literal, Protocol, cast
 
 
 class Row(Protocol):
-    """A frozen dataclass that names its table. Attributes are snake_case, columns their camelCase."""
+    """A frozen dataclass that names its table. Attributes are snake_case, columns their camelCase.
+
+    `indexes`, where a class has it, are further indexes over several attributes: `(("provider_id", "account_id"),)`.
+    """
 
     table_name: ClassVar[str]
+
+    @property
+    def id(self) -> str: ...
+
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from . import cookie_cache
 from .call import Call, SignedIn
 from .errors import FailedToGetSession, SessionNotFresh
+from .events import printable
 from .model import Session, U
 from .secrets import digest, random_text
 from .settings import Settings
@@ -84,7 +85,7 @@ async def start(call: Call[U], user: U, *, remember: bool) -> SignedIn[U]:
         created_at=call.now,
         updated_at=call.now,
         ip_address=call.ip or "",
-        user_agent=call.user_agent,
+        user_agent=printable(call.user_agent),  # lists and databases are spared its control characters
     )
     session = replace(await call.store.insert(replace(session, token=stored(call, token))), token=token)
     await _drop_oldest(call, user.id)

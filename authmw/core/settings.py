@@ -170,6 +170,6 @@ class Settings:
             if entry.startswith(("http://", "https://")) and "*" not in entry and origin_of(entry) != entry:
                 raise ConfigurationError(f"trusted_origins: {entry!r} is no origin; write {origin_of(entry)!r}.")
         try:
-            networks(self.trusted_proxies)
+            networks(tuple(self.trusted_proxies))
         except ValueError as reason:
             raise ConfigurationError(f"trusted_proxies: {reason}; write addresses or networks: 10.0.0.0/8.") from None

@@ -15,21 +15,21 @@ S = TypeVar("S", bound=Row)
 
 @dataclass(frozen=True)
 class Above:
-    """A condition: the column is greater than `value`."""
+    """A condition: the column is greater than `value`; no row is greater than None."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class AtMost:
-    """A condition: the column is `value` or less."""
+    """A condition: the column is `value` or less; no row is at most None."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Not:
-    """A condition: the column is anything but `value`; `Not(None)` is "has a value"."""
+    """A condition: the column is anything but `value`, empty included; `Not(None)` is "has a value"."""
 
     value: Any
 
@@ -71,7 +71,9 @@ class Store(Protocol):
     conditions above; all must hold, text compares exactly, case and accents included. Each verb alone is atomic.
     Times are aware, in UTC, cut to milliseconds on the way in.
 
-    Every verb raises `Unavailable` or `Locked` when the database is; writes raise `Conflict`.
+    Every verb raises `Unavailable` or `Locked` when the database is; writes raise `Conflict`. Text that no
+    database holds (NUL, half a surrogate) fits nothing in a condition and is a ValueError in a write; a wrong
+    type, a naive time or an unknown attribute is a TypeError.
     """
 
     async def insert(self, row: R) -> R:
@@ -112,7 +114,9 @@ class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Store]:
         """All of it or nothing: `async with store.transaction() as store:`; an exception rolls back.
 
-        The store that is handed out must be used inside; a transaction inside a transaction is the outer one.
+        The store that is handed out must be used inside; a transaction inside a transaction is the outer one,
+        and an exception that leaves the inner one spoils both, even if it is caught. A `Conflict` of a single
+        verb that is caught inside spoils nothing.
         """
         ...
 

@@ -275,10 +275,13 @@ class Account(Feature):
         await call.forget_count(key)
 
     async def _confirmed(self, call: Call[U], user: U, token: str) -> None:
-        """Delete by a mailed token, which burns even in the wrong hands (wire 1.20)."""
-        if await tokens.redeem(call, self.deletion, token) != user.id:
+        """Delete by a mailed token, which burns even in the wrong hands (wire 1.20), but not by a fault (SEC-025)."""
+        async with call.transaction() as call_inside:
+            is_theirs = await tokens.redeem(call_inside, self.deletion, token) == user.id
+            if is_theirs:
+                await self._delete(call_inside, user)
+        if not is_theirs:  # raised out here, for inside it would give the token back
             raise UnknownDeletion
-        await self._delete(call, user)
 
     async def _delete(self, call: Call[U], user: U) -> None:
         async with call.transaction() as call_inside:

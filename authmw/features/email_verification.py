@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -114,14 +114,14 @@ PURPOSE = "verify-email"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Change:
-    """A change of address that a link speaks of."""
+class _Link:
+    """What a link speaks of: an address to confirm, or a step of changing one. `spoken_of` is the user's id."""
 
     old: str
     new: str
     step: str
     nonce: str | None
-    spoken_of: str | None = field(default=None)
+    spoken_of: str | None
 
 
 class EmailVerification(Feature):
@@ -232,7 +232,8 @@ class EmailVerification(Feature):
         if asked.step != PURPOSE:
             return await self._change(call, asked)
         user = await accounts.find_user(call, asked.old)
-        if user is None:
+        # The address may have changed hands since the letter was written (SEC-027).
+        if user is None or asked.spoken_of not in (None, user.id):
             raise LinkUserNotFound
         signed_in = await call.identify(cached=False)
         if user.email_verified:
@@ -252,9 +253,9 @@ class EmailVerification(Feature):
                 await continue_sign_in(call_inside, user, proved_by="email-link")
         return Verified()
 
-    async def _change(self, call: Call[U], asked: _Change) -> Verified:
+    async def _change(self, call: Call[U], asked: _Link) -> Verified:
         user = await accounts.find_user(call, asked.old)
-        if user is None:
+        if user is None or asked.spoken_of not in (None, user.id):
             now = await call.store.find(call.auth.user_type, id=asked.spoken_of) if asked.spoken_of else None
             if now is not None and now.email == asked.new and now.email_verified:
                 return Verified()  # this very link was used before
@@ -279,7 +280,7 @@ class EmailVerification(Feature):
                 sessions.rewrite_cookies(call_inside, type(signed_in)(changed, signed_in.session))
         return Verified(user=changed)
 
-    async def _spend(self, call: Call[U], user: U, asked: _Change) -> None:
+    async def _spend(self, call: Call[U], user: U, asked: _Link) -> None:
         """A change is pending until it is used, replaced, or burnt by a change of password."""
         if asked.nonce is None:
             if not call.auth.settings.shared_database:
@@ -292,7 +293,7 @@ class EmailVerification(Feature):
     async def _next_link(self, call: Call[U], user: U, new: str, step: str, *, silent: bool) -> None:
         """Make the link of one step and mail it; with `silent` do the same work and mail nothing."""
         nonce = await tokens.issue(call, self.change, subject=user.id, value=json.dumps([user.id, new, step]))
-        claims = {"email": user.email, "updateTo": new, "requestType": step, "sub": user.id, "jti": nonce}
+        claims = {"email": user.email, "updateTo": new, "requestType": step, "userId": user.id, "jti": nonce}
         token = tokens.sign_claims(call, PURPOSE, claims, self.lifetime)
         if silent:
             return
@@ -303,7 +304,7 @@ class EmailVerification(Feature):
             call.mail("verify-email", new, change=True, new_email=new, **context)
 
     def _mail_link(self, call: Call[U], user: U, *, even_if_refused: bool = False) -> None:
-        token = tokens.sign_claims(call, PURPOSE, {"email": user.email}, self.lifetime)
+        token = tokens.sign_claims(call, PURPOSE, {"email": user.email, "userId": user.id}, self.lifetime)
         letter = self._letter(call, token, user)
         call.mail("verify-email", user.email, even_if_refused=even_if_refused, change=False, **letter)
         call.event("email.verification_sent", user_id=user.id)
@@ -319,22 +320,23 @@ class EmailVerification(Feature):
         minutes = int(self.lifetime.total_seconds() // 60)
         return {"url": url, "token": token, "name": user.name, "minutes": minutes}
 
-    def _claims(self, call: Call[U], token: str) -> _Change:
+    def _claims(self, call: Call[U], token: str) -> _Link:
         claims = tokens.read_claims(call, PURPOSE, token)
         old, new, step = claims.get("email"), claims.get("updateTo"), claims.get("requestType")
         if not isinstance(old, str):
             raise ClaimsInvalid
+        nonce, subject = claims.get("jti"), claims.get("userId")
+        subject = subject if isinstance(subject, str) else None
         if new is None and step is None:
-            return _Change(old=old, new=old, step=PURPOSE, nonce=None)
+            return _Link(old=old, new=old, step=PURPOSE, nonce=None, spoken_of=subject)
         if not isinstance(new, str) or step not in (CONFIRM_AT_OLD, CONFIRM_AT_NEW):
             raise ClaimsInvalid
-        nonce, subject = claims.get("jti"), claims.get("sub")
-        return _Change(
+        return _Link(
             old=old,
             new=new,
             step=step,
             nonce=nonce if isinstance(nonce, str) else None,
-            spoken_of=subject if isinstance(subject, str) else None,
+            spoken_of=subject,
         )
 
     screens: ClassVar = (

@@ -50,24 +50,22 @@ def cut(value: Any) -> datetime:
         raise TypeError(f"a time is asked for, not {type(value).__name__}")
     if value.tzinfo is None:
         raise TypeError("a time without a zone means something else on each machine; use datetime.now(UTC)")
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    time: datetime = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def _text(value: Any) -> str:
-    if type(value) is not str:
-        if not isinstance(value, str):
-            raise TypeError(f"text is asked for, not {type(value).__name__}")
-        value = str.__str__(value)
-    if "\0" in value:
+    if not isinstance(value, str):
+        raise TypeError(f"text is asked for, not {type(value).__name__}")
+    text = value if type(value) is str else str.__str__(value)  # drivers look for the exact type
+    if "\0" in text:
         raise Unmatchable("text with a NUL character cannot be stored")
-    if not value.isascii():
+    if not text.isascii():
         try:
-            value.encode()
+            text.encode()
         except UnicodeEncodeError:
             raise Unmatchable("text with half a character (a lone surrogate) cannot be stored") from None
-    return value
+    return text
 
 
 def _boolean(value: Any) -> bool:
@@ -111,7 +109,9 @@ def _sqlite_time(value: Any) -> datetime:
     if isinstance(value, str):
         if not value.isdigit():
             time = datetime.fromisoformat(value)
-            return time if time.tzinfo is UTC else cut(time if time.tzinfo else time.replace(tzinfo=UTC))
+            if time.tzinfo is UTC and not time.microsecond % 1000:
+                return time
+            return cut(time if time.tzinfo else time.replace(tzinfo=UTC))
         value = int(value)
     seconds, milliseconds = divmod(int(value), 1000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)

@@ -6,15 +6,15 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from databases import Database
 from databases.core import Connection
 
-from ..core.store import Locked, Unavailable
+from ..core.store import Unavailable
 from .dialects import Dialect
-from .failures import store_failure
+from .failures import Deadlock, store_failure
 from .statements import Query
 
 T = TypeVar("T")
@@ -22,7 +22,10 @@ Rows = Sequence[Sequence[Any]]
 
 # A lone statement that lost a deadlock is asked again; in a transaction it is for the caller to begin anew.
 ATTEMPTS = 4
-FIRST_PAUSE = 0.005
+FIRST_PAUSE = 0.005  # seconds
+
+# The server gives up a little earlier than we do: what we report as failed must not be written a moment later.
+SERVER_TIME_OF_TIMEOUT = 0.9
 
 
 class Link(Protocol):
@@ -58,7 +61,6 @@ class Driver(ABC):
         """Commit at the end, roll back on an exception; neither is cut short by a cancellation."""
         ...
 
-
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
         """Wait that long for each statement, instead of the usual time: for migrations."""
@@ -90,14 +92,14 @@ async def unbroken(work: Awaitable[T]) -> T:
     return task.result()
 
 
-async def again_when_locked(once: Callable[[], Awaitable[T]]) -> T:
-    """Await what stands alone and wrote nothing when it raises Locked: a few times, then give up."""
+async def again_after_deadlock(once: Callable[[], Awaitable[T]]) -> T:
+    """Await what stands alone, so that nothing is written when it gives way to another: a few times, then give up."""
     pause = FIRST_PAUSE
     for _ in range(ATTEMPTS - 1):
         try:
             return await once()
-        except Locked:
-            await asyncio.sleep(pause * (1 + random.random()))
+        except Deadlock:
+            await asyncio.sleep(pause * (1 + random.random()))  # noqa: S311 - spreads callers, hides nothing
             pause *= 3
     return await once()
 
@@ -148,10 +150,8 @@ class NetworkDriver(Driver):
     async def close(self) -> None:
         if self._opened_here:
             self._opened_here = False
-            try:
+            with suppress(Unavailable):  # there may be nobody left to say good-bye to
                 await self._limited(self.database.disconnect())
-            except Unavailable:
-                pass  # there is nobody to say good-bye to
 
     async def fetch(self, query: Query) -> Rows:
         return await self._alone(self.run, query)
@@ -197,7 +197,7 @@ class NetworkDriver(Driver):
             async with self.connection() as raw:
                 return await self.guarded(raw, run(raw, query))
 
-        return await again_when_locked(once)
+        return await again_after_deadlock(once)
 
     async def _limited(self, work: Awaitable[T]) -> T:
         try:
@@ -213,7 +213,7 @@ class NetworkDriver(Driver):
     async def _roll_back(self, raw: Any) -> None:
         try:
             await self.guarded(raw, self.command(raw, "ROLLBACK"))
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The server rolls back what loses its connection, and the exception in flight says more.
             self.discard(raw)
 

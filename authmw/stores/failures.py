@@ -9,13 +9,15 @@ from ..core.store import Conflict, Locked, StoreError, Unavailable
 
 # SQLSTATE classes and codes of PostgreSQL (appendix A of its manual).
 PG_CONFLICTS = {"23505", "23503", "23P01"}
-PG_LOCKED = {"40001", "40P01", "55P03", "57014"}
-PG_UNAVAILABLE = ("08", "53", "57P", "58", "XX", "28", "3D")
+PG_LOCKED = {"55P03"}
+PG_DEADLOCKS = {"40001", "40P01"}
+PG_UNAVAILABLE = ("08", "53", "57", "58", "XX", "28", "3D")
 PG_BAD_VALUES = ("22", "23")
 
 # Error numbers of MySQL and MariaDB.
 MYSQL_CONFLICTS = {1022, 1062, 1169, 1216, 1217, 1451, 1452, 1557, 1586, 1761, 1762}
-MYSQL_LOCKED = {1020, 1205, 1206, 1213, 1412, 3058, 3572}
+MYSQL_LOCKED = {1205, 1206, 1412, 3058, 3572}
+MYSQL_DEADLOCKS = {1020, 1213}
 MYSQL_UNAVAILABLE = {1040, 1042, 1043, 1044, 1045, 1047, 1049, 1053, 1077, 1079, 1129, 1130, 1152, 1153, 1158, 1159}
 MYSQL_UNAVAILABLE |= {1160, 1161, 1184, 1203, 1226, 1290, 1317, 1836, 1927, 1969, 3024, *range(2000, 2060)}
 MYSQL_BAD_VALUES = {1048, 1230, 1264, 1265, 1292, 1300, 1366, 1406, 1411, 3140, 3819, 4025}
@@ -31,6 +33,10 @@ SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_READONLY,
 }
 SQLITE_NOT_NULL = 1299
+
+
+class Deadlock(Locked):
+    """Two writers waited for each other and this one gave way at once: worth asking again."""
 
 
 def store_failure(error: BaseException) -> StoreError | ValueError | None:
@@ -72,6 +78,8 @@ def _postgresql(state: str, error: BaseException) -> StoreError | ValueError | N
     where = getattr(error, "constraint_name", None) or state
     if state in PG_CONFLICTS:
         return Conflict(f"a unique column holds this value already, or a row that is referred to is gone ({where})")
+    if state in PG_DEADLOCKS:
+        return Deadlock(f"another writer got ahead ({state})")
     if state in PG_LOCKED:
         return Locked(f"another writer holds the rows ({state})")
     if state.startswith(PG_UNAVAILABLE):
@@ -94,6 +102,8 @@ def _mysql(error: BaseException) -> StoreError | ValueError | None:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     if number in MYSQL_CONFLICTS:
         return Conflict(f"a unique column holds this value already, or a row that is referred to is gone ({number})")
+    if number in MYSQL_DEADLOCKS:
+        return Deadlock(f"another writer got ahead ({number})")
     if number in MYSQL_LOCKED:
         return Locked(f"another writer holds the rows ({number})")
     if number in MYSQL_UNAVAILABLE:
@@ -101,6 +111,6 @@ def _mysql(error: BaseException) -> StoreError | ValueError | None:
     if number in MYSQL_BAD_VALUES:
         return ValueError(f"a column does not take this value ({number})")
     # The driver's own words for a connection that broke in the middle; it gives them no number.
-    if number is None and type(error).__name__ in ("InterfaceError", "InternalError", "OperationalError"):
+    if not number and type(error).__name__ in ("InterfaceError", "InternalError", "OperationalError"):
         return Unavailable("the connection to MySQL was lost")
     return None

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from ..core.model import RateLimit
-from ..core.rate_limit import Limit, decide
+from ..core.rate_limit import LASTING, Limit, decide
 from ..core.store import Above, AtMost, Conflict, OneOf, Plus, Store
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,7 +18,7 @@ TURNS = 64
 
 SWEEP_EVERY_MS = 60_000
 SWEEP_BATCH = 200
-# No window of ours is longer than a day; a row that is older says nothing any more.
+# No window is longer than a day but those of LASTING keys; another row that is older says nothing any more.
 KEPT_MS = 24 * 60 * 60 * 1000
 
 LONGEST_KEY = 255
@@ -52,6 +52,7 @@ class StoreLimiter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._swept_ms = 0
+        self._passed = 0  # lasting rows that the sweep has gone past
 
     async def hit(self, key: str, limit: Limit, now: datetime) -> int:
         key, now_ms = _fitting(key), _milliseconds(now)
@@ -92,14 +93,21 @@ class StoreLimiter:
             return
         self._swept_ms = now_ms
         over = AtMost(now_ms - KEPT_MS)
-        old = await self._store.find_all(RateLimit, limit=SWEEP_BATCH, last_request=over)
-        if old:
-            await self._store.delete(RateLimit, id=OneOf([row.id for row in old]), last_request=over)
+        old = await self._store.find_all(
+            RateLimit, order="last_request", offset=self._passed, limit=SWEEP_BATCH, last_request=over
+        )
+        gone = [row.id for row in old if not row.key.startswith(LASTING)]
+        self._passed = self._passed + len(old) - len(gone) if len(old) == SWEEP_BATCH else 0
+        if gone:
+            await self._store.delete(RateLimit, id=OneOf(gone), last_request=over)
 
 
 def _fitting(key: str) -> str:
-    """A key that fits the column, whatever a client put into the path."""
-    if len(key) <= LONGEST_KEY and key.isprintable() and key.isascii():
+    """A key that fits the column, whatever a client put into the path.
+
+    The unique index of a MySQL table that another program made may take `A` and `a`, or `a` and `a `, for one key.
+    """
+    if len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and key == key.lower().strip():
         return key
     return "sha256:" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 

@@ -258,9 +258,9 @@ class _Rows:
                     if other is not besides and other.get(column.name) == value:
                         raise Conflict(f"{table.name}.{column.name} holds this value already")
             target = column.rules.references
-            if target is not None and value not in self.tables.get(target, {}):
-                if not (target == table.name and value == values["id"]):
-                    raise Conflict(f"the {target} that {table.name}.{column.name} refers to is gone")
+            itself = target == table.name and value == values["id"]
+            if target is not None and not itself and value not in self.tables.get(target, {}):
+                raise Conflict(f"the {target} that {table.name}.{column.name} refers to is gone")
 
 
 def _condition(column: Column, value: Any) -> Callable[[Values], bool]:

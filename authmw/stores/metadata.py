@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from ..core.schema import Column, Row, Table, table_of
+from ..core.schema import Column, Row, Table
+from .catalog import index_name, indexes, merged
 from .dialects import Name
 from .rows import constant_defaults
 
@@ -66,27 +67,15 @@ def metadata(tables: Sequence[type[Row]], dialect: Name | None = None) -> sa.Met
     return made
 
 
-def merged(tables: Iterable[type[Row]]) -> list[Table]:
-    """One table a name: of `User` and the application's `Member`, the one with more columns."""
-    by_name: dict[str, Table] = {}
-    for row in tables:
-        table = table_of(row)
-        if "id" not in table.by_attribute:
-            raise TypeError(f"{row.__name__} has no `id`, which every table needs")
-        known = by_name.get(table.name)
-        if known is None or len(table.columns) > len(known.columns):
-            by_name[table.name] = table
-    return sorted(by_name.values(), key=lambda table: _depth(table, by_name))
-
-
 def sqlalchemy_table(
     made: sa.MetaData, table: Table, dialect: Name | None, keys: Mapping[str, str] | None = None
-) -> sa.Table:
+) -> sa.Table[Any]:
     """Add `table` to `made`. `keys` has the type of `id` in tables that exist and that another program made."""
     columns = [sqlalchemy_column(table, column, dialect, keys) for column in table.columns]
     unique = [sa.UniqueConstraint(column.name) for column in table.columns if column.rules.unique]
-    options = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-    result = sa.Table(table.name, made, *columns, *unique, **options)  # type: ignore[arg-type]
+    parts: list[Any] = [*columns, *unique]
+    on_mysql: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+    result: sa.Table[Any] = sa.Table(table.name, made, *parts, **on_mysql)
     for names in indexes(table):
         sqlalchemy_index(result, table, names)
     return result
@@ -112,18 +101,7 @@ def sqlalchemy_column(
     )
 
 
-def indexes(table: Table) -> list[tuple[str, ...]]:
-    """The columns of each index that is not unique: those of fields, then `indexes` of the row class, if it has any."""
-    single = [(column.name,) for column in table.columns if column.rules.index and not column.rules.unique]
-    several: Iterable[Sequence[str]] = getattr(table.row, "indexes", ())
-    return single + [tuple(table.by_attribute[attribute].name for attribute in each) for each in several]
-
-
-def index_name(table: str, names: Sequence[str], *, unique: bool = False) -> str:
-    return f"{table}_{'_'.join(names)}_{'uidx' if unique else 'idx'}"
-
-
-def sqlalchemy_index(made: sa.Table, table: Table, names: Sequence[str], *, unique: bool = False) -> sa.Index:
+def sqlalchemy_index(made: sa.Table[Any], table: Table, names: Sequence[str], *, unique: bool = False) -> sa.Index:
     by_name = {column.name: column for column in table.columns}
     prefixes = {name: MYSQL_PREFIX for name in names if by_name[name].kind == "text" and by_name[name].rules.long}
     return sa.Index(
@@ -137,19 +115,19 @@ def sqlalchemy_index(made: sa.Table, table: Table, names: Sequence[str], *, uniq
 def column_type(column: Column, dialect: Name | None) -> TypeEngine[Any]:
     """The type of section 3.2 of the wire; with no dialect, one that becomes it on each."""
     on_mysql = _on_mysql(column)
-    plain: TypeEngine[Any] = {
+    plain: Any = {
         "text": sa.Text(),
         "boolean": sa.Boolean(),
         "integer": sa.BigInteger() if column.rules.big else sa.Integer(),
         "datetime": sa.DateTime(timezone=True),
         "json": postgresql.JSONB(),
     }[column.kind]
-    on_sqlite: TypeEngine[Any] = {"boolean": sa.Integer(), "datetime": SqliteDate(), "json": sa.Text()}.get(
-        column.kind, plain
-    )
+    on_sqlite: Any = {"boolean": sa.Integer(), "datetime": SqliteDate(), "json": sa.Text()}.get(column.kind, plain)
     if dialect is None:
-        return plain.with_variant(on_sqlite, "sqlite").with_variant(on_mysql, "mysql", "mariadb")
-    return {"sqlite": on_sqlite, "postgresql": plain, "mysql": on_mysql}[dialect]
+        on_each: TypeEngine[Any] = plain.with_variant(on_sqlite, "sqlite").with_variant(on_mysql, "mysql", "mariadb")
+        return on_each
+    on_one: TypeEngine[Any] = {"sqlite": on_sqlite, "postgresql": plain, "mysql": on_mysql}[dialect]
+    return on_one
 
 
 def _on_mysql(column: Column) -> TypeEngine[Any]:
@@ -157,12 +135,13 @@ def _on_mysql(column: Column) -> TypeEngine[Any]:
         if column.attribute == "id" or column.rules.references:
             return sa.String(36)
         return mysql.TEXT() if column.rules.long and not column.rules.unique else sa.String(255)
-    return {
+    others: dict[str, TypeEngine[Any]] = {
         "boolean": sa.Boolean(),
         "integer": sa.BigInteger() if column.rules.big else sa.Integer(),
         "datetime": mysql.TIMESTAMP(fsp=3),
         "json": mysql.JSON(),
-    }[column.kind]
+    }
+    return others[column.kind]
 
 
 def _server_default(table: Table, column: Column, dialect: Name | None) -> Any:
@@ -187,13 +166,7 @@ def _server_default(table: Table, column: Column, dialect: Name | None) -> Any:
 
 def _now(table: Table, column: Column, dialect: Name | None) -> Any:
     has_one = column.name == "createdAt" or (column.name == "updatedAt" and table.name in NOW_ON_UPDATED_AT)
-    if not has_one or dialect == "sqlite":
-        return None
-    return Now()
-
-
-def _depth(table: Table, by_name: dict[str, Table], seen: tuple[str, ...] = ()) -> int:
-    """How many tables must exist before this one can refer to them."""
-    targets = [column.rules.references for column in table.columns if column.rules.references]
-    known = [by_name[name] for name in targets if name in by_name and name != table.name and name not in seen]
-    return max((1 + _depth(target, by_name, (*seen, table.name)) for target in known), default=0)
+    if not has_one:
+        # Old servers let the first timestamp without a default follow the clock on every update: expiry included.
+        return sa.text("'1970-01-02 00:00:00'") if dialect == "mysql" else None
+    return Now() if dialect != "sqlite" else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 from databases import Database
 
 from ..core.store import StoreError, Unavailable
 from .dialects import POSTGRESQL
-from .drivers import NetworkDriver, Rows
+from .drivers import SERVER_TIME_OF_TIMEOUT, NetworkDriver, Rows
 from .failures import store_failure
 from .statements import Query
 
@@ -24,10 +25,13 @@ class PostgresDriver(NetworkDriver):
     def of(cls, existing: Any, *, pool: tuple[int, int], timeout: float) -> PostgresDriver:
         """A driver for a URL, a `databases.Database` or an asyncpg pool; the latter two are shared."""
         if isinstance(existing, Database):
-            return cls(existing, timeout=timeout)
+            if "aiopg" not in existing.url.scheme:
+                return cls(existing, timeout=timeout)
+            existing = str(existing.url)
         if not isinstance(existing, str):
             database = Database("postgresql://")
-            database._backend._pool = existing  # type: ignore[attr-defined]
+            backend: Any = database._backend
+            backend._pool = existing
             database.is_connected = True
             return cls(database, timeout=timeout)
         least, most = pool
@@ -39,6 +43,7 @@ class PostgresDriver(NetworkDriver):
             reset=_leave_as_it_is,
             server_settings={
                 "timezone": "UTC",
+                "statement_timeout": str(int(timeout * 1000 * SERVER_TIME_OF_TIMEOUT)),
                 "lock_timeout": str(int(timeout * 1000 * LOCK_WAIT_OF_TIMEOUT)),
                 "application_name": "authmw",
             },
@@ -73,10 +78,8 @@ class PostgresDriver(NetworkDriver):
             raise StoreError(f"{text} ended as {done}: nothing was written")
 
     def discard(self, raw: Any) -> None:
-        try:
+        with suppress(asyncpg.InterfaceError):  # it was closed before, and the pool knows
             raw.terminate()
-        except asyncpg.InterfaceError:
-            pass  # it was closed before, and the pool knows
 
 
 async def _leave_as_it_is(_: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
 from ..core.schema import Column, Row, Table, table_of
@@ -35,7 +35,7 @@ def writer(dialect: Dialect, column: Column) -> Convert:
     return write
 
 
-@lru_cache(maxsize=None)
+@cache
 def row_builder(dialect: Dialect, row: type[Any]) -> Callable[[Sequence[Any]], Any]:
     """Return what makes a `row` of the values of all its columns, in their order."""
     table = table_of(row)
@@ -73,7 +73,7 @@ def row_builder(dialect: Dialect, row: type[Any]) -> Callable[[Sequence[Any]], A
 def constant_defaults(table: Table) -> dict[str, Any]:
     """What each field that has a default holds when nobody says otherwise, by attribute; None is left out."""
     defaults: dict[str, Any] = {}
-    for field in dataclasses.fields(table.row):  # type: ignore[arg-type]
+    for field in dataclasses.fields(table.row):
         if field.default_factory is not dataclasses.MISSING:
             if table.by_attribute[field.name].kind == "json":
                 defaults[field.name] = field.default_factory()
@@ -82,7 +82,7 @@ def constant_defaults(table: Table) -> dict[str, Any]:
     return defaults
 
 
-@lru_cache(maxsize=None)
+@cache
 def _writers(dialect: Dialect, row: type[Any]) -> tuple[tuple[str, Convert], ...]:
     return tuple((column.attribute, writer(dialect, column)) for column in table_of(row).columns)
 

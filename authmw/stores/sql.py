@@ -14,8 +14,9 @@ from databases import Database as DatabasesDatabase
 from ..core.errors import ConfigurationError
 from ..core.schema import Row, table_of
 from ..core.store import Store, StoreError
+from .catalog import missing_in
 from .dialects import Dialect
-from .drivers import Driver, Link, Rows, again_when_locked
+from .drivers import Driver, Link, Rows, again_after_deadlock
 from .rows import row_builder, written
 from .statements import Query, Statements
 
@@ -141,7 +142,7 @@ class SqlStore(Verbs):
             async with self._driver.transaction() as link:
                 return await Transaction(link, self.statements).take(table, **where)
 
-        return await again_when_locked(once)
+        return await again_after_deadlock(once)
 
     async def _fetch(self, query: Query) -> Rows:
         return await self._driver.fetch(query)
@@ -150,9 +151,7 @@ class SqlStore(Verbs):
         return await self._driver.change(query)
 
     async def _check(self, tables: Sequence[type[Row]], create: bool) -> None:
-        from . import migrations
-
-        missing = await migrations.missing_in(self._driver, tables)
+        missing = await missing_in(self._driver, tables)
         if not missing:
             return
         if not create:
@@ -161,7 +160,9 @@ class SqlStore(Verbs):
                 f"The database lacks what this application needs:\n  {listed}\nRun `authmw migrate`, or show the SQL with"
                 " `authmw migrate --sql`."
             )
-        await migrations.make(self._driver, tables)
+        from .migrations import make  # and with it more of SQLAlchemy: not when nothing is missing
+
+        await make(self._driver, tables)
 
 
 class Transaction(Verbs):
@@ -190,7 +191,7 @@ class Transaction(Verbs):
         if not rows:
             return None
         row: R = row_builder(self.dialect, table)(rows[0])
-        return row if await self.delete(table, id=getattr(row, "id")) == 1 else None
+        return row if await self.delete(table, id=row.id) == 1 else None
 
     async def _fetch(self, query: Query) -> Rows:
         async with self._one_at_a_time:
@@ -222,4 +223,6 @@ def driver_for(existing: Any, pool: tuple[int, int] = (1, 10), timeout: float = 
         from .mysql import MysqlDriver
 
         return MysqlDriver.at(url, pool=pool, timeout=timeout)
-    raise ConfigurationError(f"There is no database for {scheme}://; write sqlite:///app.db, postgresql://… or mysql://…")
+    raise ConfigurationError(
+        f"There is no database for {scheme}://; write sqlite:///app.db, postgresql://… or mysql://…"
+    )

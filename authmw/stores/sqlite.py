@@ -230,9 +230,7 @@ class SqliteDriver(Driver):
     dialect = SQLITE
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        # `databases` reads the URL before the backend does, and stumbles over one without a path.
         self.database = SqliteDatabase(url, timeout=timeout)
-        self.backend: SqliteBackend = self.database._backend  # type: ignore[assignment]
 
     async def open(self) -> None:
         try:
@@ -246,7 +244,7 @@ class SqliteDriver(Driver):
     async def fetch(self, query: Query) -> Rows:
         try:
             async with lease(self.database) as connection:
-                return await connection.fetch_all(query)  # type: ignore[arg-type,return-value]
+                return await connection.fetch_all(query)  # type: ignore[arg-type]
         except sqlite3.Error as error:
             failure = store_failure(error)
             if failure is None:

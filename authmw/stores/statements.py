@@ -1,5 +1,7 @@
 """SQL text, made once for each shape of a question and kept; only the values differ from call to call."""
 
+# ruff: noqa: S608 - names come from row classes and are quoted; values are always bound.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -10,8 +12,6 @@ from ..core.schema import Column, Row, Table, table_of
 from ..core.store import Above, AtMost, Not, OneOf, Plus
 from .dialects import Dialect, Unmatchable
 from .rows import writer
-
-__all__ = ["Query", "Statements"]
 
 CONDITIONS = (Above, AtMost, Not, OneOf)
 Args = list[Any]
@@ -173,7 +173,13 @@ class Statements:
             raise ValueError(f"this would touch every row of {row.table_name}")
 
     def _keep(
-        self, shape: Shape, text: _Text, tail: str = "", *, changes: tuple[Add, ...] = (), conditions: tuple[Add, ...] = ()
+        self,
+        shape: Shape,
+        text: _Text,
+        tail: str = "",
+        *,
+        changes: tuple[Add, ...] = (),
+        conditions: tuple[Add, ...] = (),
     ) -> Compiled:
         if len(self._kept) >= SHAPES_KEPT:
             self._kept.clear()
@@ -211,8 +217,8 @@ def _kind(value: Any) -> Any:
 
 
 def _padded(values: Any) -> list[Any]:
-    values = [value for value in values if value is not None]
-    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values)) if values else values
+    given: list[Any] = [value for value in values if value is not None]
+    return given + given[-1:] * ((1 << (len(given) - 1).bit_length()) - len(given)) if given else given
 
 
 def _reference(table: Table, other: Table) -> Column:
@@ -272,7 +278,7 @@ class _Text:
             write = writer(self.dialect, column)
             if type(value) is Plus:
                 terms.append(f"{self.q(column.name)} = {self.q(column.name)} + {self.place(column)}")
-                adds.append(_adder(lambda plus, write=write: write(plus.amount)))
+                adds.append(_adder(_amount(write)))
             else:
                 terms.append(f"{self.q(column.name)} = {self.place(column)}")
                 adds.append(_adder(write))
@@ -384,6 +390,10 @@ def _adder(write: Callable[[Any], Any], times: int = 1) -> Add:
     if times == 1:
         return lambda value, args: args.append(write(value))
     return lambda value, args: args.extend([write(value)] * times)
+
+
+def _amount(write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda plus: write(plus.amount)
 
 
 def _surely(write: Callable[[Any], Any], value: Any) -> Any:

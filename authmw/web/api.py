@@ -93,8 +93,8 @@ class Api:
             if "prefetch" in headers.get("sec-purpose", "") or "prefetch" in headers.get("purpose", ""):
                 raise NotFound  # a guess of the browser's, not a person's click: nothing may happen (SEC-171)
             given: Any = {**query, **parameters}
-            check_redirects(given, self.auth.settings.origins)
             part = "query"
+            check_redirects(given, self.auth.settings.origins, part=part)
         else:
             body = await carry.read_body(scope, receive, headers)
             given = carry.decode_body(body, headers, forms=route.forms)

@@ -87,10 +87,10 @@ def new_call(auth: AuthCore[U], scope: Scope, headers: Mapping[str, str] | None 
         raise HeadersTooLarge
     headers = headers_of(scope) if headers is None else headers
     peer = scope.get("client")
-    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    forwarded = tuple(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
     return auth.new_call(
         cookies=CookieJar(cookies),
-        ip=client_ip(peer[0] if peer else None, forwarded, networks(auth.settings.trusted_proxies)),
+        ip=client_ip(peer[0] if peer else None, forwarded, networks(tuple(auth.settings.trusted_proxies))),
         user_agent=headers.get("user-agent", "")[:LONGEST_USER_AGENT],
         connection=Connection(kind=scope["type"], headers=headers),
     )

@@ -25,6 +25,8 @@ def writer(environment: Callable[[], jinja2.Environment], brand: str) -> Callabl
             "lang": "en", "dir": "ltr", **letter.context
         }  # fmt: skip
         words.update(brand=tame(brand), to=letter.to, name=tame(words["name"]))
+        if words.get("now"):
+            words["now"] = f"{words['now']:%Y-%m-%d %H:%M} UTC"
         text = templates.get_template(f"mail/{letter.kind}.txt")
         page = templates.get_template(f"mail/{letter.kind}.html")
         subject = "".join(text.blocks["subject"](text.new_context(words)))

@@ -45,6 +45,8 @@ HEADERS: HeaderList = carry.header_lines(
     }
 )
 TRANSPORT: HeaderList = [(b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
+# Whoever uses this computer next finds no page and nothing that one left in the browser (SEC-173).
+FORGET: HeaderList = [(b"clear-site-data", b'"cache", "storage"')]
 FORM_LIFETIME = 12 * 3600  # seconds a form may stay open
 TOKEN_LIFETIME = 600  # seconds a mailed token waits in its cookie
 TYPED_LIFETIME = 900  # seconds the last typed address is remembered
@@ -144,9 +146,10 @@ class Page:
 class Answer(Exception):
     """The answer is decided: leave for another page. Raised, so that no later step runs."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, *, headers: HeaderList | None = None) -> None:
         super().__init__(location)
         self.location = location
+        self.headers = headers or []
 
 
 class Screens:
@@ -248,7 +251,8 @@ class Screens:
         refused = carry.refusal(error, visit.call if visit else None)
         reference = None if refused else carry.log_fault(error, self.base + where)
         status = refused.status if refused else 500
-        heading, sentence = words.PAGES.get(status, words.PAGES[500])
+        wait = refused.retry_after if isinstance(refused, TooManyRequests) else 0
+        heading, sentence = words.page(status, code=refused.code if refused else "", wait=wait)
         data = SystemPage(
             heading=heading, sentences=(sentence,), reference=reference, action=self.way_forward(status, where)
         )
@@ -291,7 +295,8 @@ class _Visit:
             if method == "POST":
                 return await self._submit(feature, screen, receive)
         except Answer as way:
-            return self._leave(way.location)
+            status, body, lines = self._leave(way.location)
+            return status, body, [*lines, *way.headers]
         return self._message(404)
 
     async def _show(self, feature: Feature, screen: Screen) -> tuple[int, bytes, HeaderList]:
@@ -345,7 +350,7 @@ class _Visit:
         except AuthError as refused:
             return await self._refused(feature, screen, operation, refused, values)
         if operation.route.sends_mail:
-            self._set("ui_sent", str(int(self.call.now.timestamp())), SEND_PAUSE)
+            self._sent()
         return await self._succeeded(feature, screen, which, result)
 
     async def _succeeded(
@@ -365,7 +370,7 @@ class _Visit:
                 raise Answer(self.next or self.auth.settings.after_sign_in)
             if place == "sign-out":
                 self._leave_notice(notice)
-                raise Answer(self.next or self.auth.settings.after_sign_out)
+                raise Answer(self.next or self.auth.settings.after_sign_out, headers=FORGET)
             if place.partition("?")[0] in self.screens.routes:
                 self._leave_notice(notice)
                 path, mark, query = place.partition("?")
@@ -386,6 +391,8 @@ class _Visit:
         if isinstance(refused, Unauthorized):
             self._require(None)
         if refused.screen and refused.screen != screen.path and refused.screen in self.screens.routes:
+            if operation.route.sends_mail:
+                self._sent()  # the letter that leads out of the refusal
             raise Answer(self.screens.href(refused.screen, self.next))
         if screen.takes_token and refused.code in SPENT_LINK:
             return self._spent(screen)
@@ -652,6 +659,10 @@ class _Visit:
 
     def _typed(self) -> str:
         return self._get("ui_email") or ""
+
+    def _sent(self) -> None:
+        """From now on the next letter has to wait, whether there was anybody to write to or not."""
+        self._set("ui_sent", str(int(self.call.now.timestamp())), SEND_PAUSE)
 
     def _pause(self) -> int:
         sent = self._get("ui_sent")

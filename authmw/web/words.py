@@ -104,6 +104,15 @@ KNOWN_ERRORS: Mapping[str, tuple[str, str]] = {
 UNKNOWN_ERROR = ("Something went wrong", "Nothing was changed. Go back and try again.")
 
 
+def page(status: int, *, code: str = "", wait: int = 0) -> tuple[str, str]:
+    """Heading and sentence of the page about a refusal or a fault; `wait` is in seconds."""
+    if wait:
+        return PAGES[429][0], f"Wait {wait_in_words(wait)} and try again."
+    if status in PAGES or status >= 500:
+        return PAGES.get(status, PAGES[500])
+    return PAGES[400][0], SENTENCES.get(code, PAGES[400][1])
+
+
 def wait_in_words(seconds: int) -> str:
     """`90` → "2 minutes": rounded up, as a person counts."""
     if seconds < 60:

@@ -1,0 +1,5 @@
+"""`python -m authmw` is `authmw`."""
+
+from .cli import main
+
+main()

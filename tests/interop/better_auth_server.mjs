@@ -1,0 +1,58 @@
+// A Better Auth server, told everything by the environment, exactly as `python -m example.everything` is:
+// AUTHMW_BASE_URL AUTHMW_DATABASE_URL AUTHMW_SECRET AUTHMW_OUTBOX, and the switches AUTHMW_RATE_LIMIT (on unless "off"),
+// AUTHMW_COOKIE_CACHE=on, AUTHMW_CONFIRM_CHANGE=1, AUTHMW_CONFIRM_DELETE=1.
+
+import { createServer } from "node:http";
+import { fromNodeHeaders, toNodeHandler } from "better-auth/node";
+import { makeAuth, migrate, openDatabase, outboxAt } from "./better_auth.mjs";
+
+const env = process.env;
+for (const name of ["AUTHMW_BASE_URL", "AUTHMW_DATABASE_URL", "AUTHMW_SECRET"]) {
+  if (!env[name]) throw new Error(`${name} is not set`);
+}
+if (env.NODE_ENV === "test" || env.NODE_ENV === "production") {
+  throw new Error("in test mode Better Auth skips origin checks, in production it changes its error page");
+}
+
+const baseUrl = env.AUTHMW_BASE_URL.replace(/\/$/, "");
+const { database, close } = openDatabase(env.AUTHMW_DATABASE_URL);
+const auth = makeAuth({
+  baseUrl,
+  secret: env.AUTHMW_SECRET,
+  database,
+  send: outboxAt(env.AUTHMW_OUTBOX),
+  rateLimit: env.AUTHMW_RATE_LIMIT !== "off",
+  cookieCache: env.AUTHMW_COOKIE_CACHE === "on",
+  confirmChange: env.AUTHMW_CONFIRM_CHANGE === "1",
+  confirmDelete: env.AUTHMW_CONFIRM_DELETE === "1",
+});
+await migrate(auth);
+
+const answerApi = toNodeHandler(auth);
+
+async function answerMe(request, response) {
+  const found = await auth.api.getSession({ headers: fromNodeHeaders(request.headers) });
+  response.writeHead(found ? 200 : 401, { "content-type": "application/json" });
+  response.end(JSON.stringify(found ? { id: found.user.id, email: found.user.email } : { message: "Unauthorized" }));
+}
+
+const server = createServer((request, response) => {
+  const path = new URL(request.url, baseUrl).pathname;
+  const answer = path === "/me" ? answerMe : answerApi;
+  Promise.resolve(answer(request, response)).catch((error) => {
+    console.error(error);
+    if (!response.headersSent) response.writeHead(500);
+    response.end();
+  });
+});
+
+const { hostname, port } = new URL(baseUrl);
+server.listen(Number(port || 80), hostname.replace(/^\[|\]$/g, ""), () => console.log(`listening on ${baseUrl}`));
+
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  process.on(signal, () => {
+    server.close();
+    server.closeAllConnections();
+    close().finally(() => process.exit(0));
+  });
+}

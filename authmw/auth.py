@@ -156,7 +156,7 @@ class Auth(AuthCore[U]):
         """The templates of screens and mail, read when the first one is needed."""
         from .web.resources import templates
 
-        return templates(self.ui_config.template_dirs)
+        return templates(tuple(self.ui_config.template_dirs))
 
 
 class _LazyScreens:

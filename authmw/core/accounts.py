@@ -66,13 +66,11 @@ async def credential(call: Call[U], user_id: str) -> Account | None:
     return await call.store.find(Account, user_id=user_id, provider_id=CREDENTIAL, account_id=user_id)
 
 
-async def set_password(call: Call[U], user_id: str, password: str) -> None:
-    """Store a new password; whatever is pending for this person burns (SEC-008). Call inside a transaction."""
-    hashed = await call.auth.passwords.hash(password)
-    await store_hash(call, user_id, hashed)
-
-
 async def store_hash(call: Call[U], user_id: str, hashed: str) -> None:
+    """Store the hash of a new password; whatever is pending for this person burns (SEC-008).
+
+    Call inside a transaction, and hash before it: a transaction holds a writer, and a hash takes its time.
+    """
     changed = await call.store.update(
         Account,
         {"user_id": user_id, "provider_id": CREDENTIAL, "account_id": user_id},
@@ -120,7 +118,10 @@ async def password_is_right(call: Call[U], account: Account | None, password: st
 def password_keys(call: Call[U], email: str) -> tuple[tuple[str, Limit], ...]:
     """The counters of wrong passwords of one address, known or not. They hold no address in the clear."""
     who = call.auth.secrets.fingerprint("password-tries", email.lower())
-    return ((f"password|{who}", WRONG_PASSWORDS_OF_AN_ACCOUNT), (f"{LASTING}password-run|{who}", WRONG_PASSWORDS_IN_A_ROW))
+    return (
+        (f"password|{who}", WRONG_PASSWORDS_OF_AN_ACCOUNT),
+        (f"{LASTING}password-run|{who}", WRONG_PASSWORDS_IN_A_ROW),
+    )
 
 
 async def forget_wrong_passwords(call: Call[U], email: str) -> None:

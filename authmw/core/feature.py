@@ -46,7 +46,7 @@ class Screen:
     notice: str = ""
     """Said after success: on this page, or on the page that comes next. A key of the catalogue."""
     notices: Mapping[str, str] = field(default_factory=dict)
-    """The notice of each of the `others`, where it is another."""
+    """The notice of each of the `others`, or of each place in `then`, where it is another."""
     then: tuple[str, ...] = ()
     """Where success leads: the first of these screens that is switched on; "next" is where the person came from,
     "sign-out" where the application sends people who leave; nothing: the same screen, with the notice."""

@@ -24,7 +24,7 @@ class Letter:
 
     kind: str
     to: str
-    context: Mapping[str, Any]
+    context: Mapping[str, Any] = field(repr=False)
     even_if_refused: bool = False
     """Goes out although the call that wrote it was refused: the letter is the way out of the refusal."""
 

@@ -41,7 +41,7 @@ class Session:
 
     id: str
     expires_at: datetime = field(metadata=column(index=True))
-    token: str = field(metadata=column(unique=True))
+    token: str = field(repr=False, metadata=column(unique=True))
     created_at: datetime
     updated_at: datetime
     ip_address: str | None = field(default=None, metadata=column(long=True))
@@ -60,13 +60,13 @@ class Account:
     account_id: str = field(metadata=column(long=True))
     provider_id: str = field(metadata=column(long=True))
     user_id: str = field(metadata=column(references="user", index=True))
-    access_token: str | None = field(default=None, metadata=column(seen=False, long=True))
-    refresh_token: str | None = field(default=None, metadata=column(seen=False, long=True))
-    id_token: str | None = field(default=None, metadata=column(seen=False, long=True))
+    access_token: str | None = field(default=None, repr=False, metadata=column(seen=False, long=True))
+    refresh_token: str | None = field(default=None, repr=False, metadata=column(seen=False, long=True))
+    id_token: str | None = field(default=None, repr=False, metadata=column(seen=False, long=True))
     access_token_expires_at: datetime | None = field(default=None, metadata=Private())
     refresh_token_expires_at: datetime | None = field(default=None, metadata=Private())
     scope: str | None = field(default=None, metadata=column(seen=False, long=True))
-    password: str | None = field(default=None, metadata=column(seen=False, long=True))
+    password: str | None = field(default=None, repr=False, metadata=column(seen=False, long=True))
     created_at: datetime
     updated_at: datetime
 
@@ -78,8 +78,8 @@ class Verification:
     table_name: ClassVar[str] = "verification"
 
     id: str
-    identifier: str = field(metadata=column(index=True))
-    value: str = field(metadata=column(long=True))
+    identifier: str = field(repr=False, metadata=column(index=True))
+    value: str = field(repr=False, metadata=column(long=True))
     expires_at: datetime = field(metadata=column(index=True))
     created_at: datetime
     updated_at: datetime

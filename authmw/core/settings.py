@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,15 +28,14 @@ class Settings:
     Raise ConfigurationError naming the line to write when a choice cannot be right.
     """
 
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
     """At least 32 random bytes as text (`authmw secret` prints one), or AUTHMW_SECRET, BETTER_AUTH_SECRET."""
-    secrets: Sequence[str] = ()
+    secrets: Sequence[str] = field(default=(), repr=False)
     """For rotation: newest first; the first signs, all are accepted. Or BETTER_AUTH_SECRETS="2:new,1:old"."""
     base_url: str = ""
     """Where people reach the application, `https://app.example.com`; links in mail start with it."""
-    database: Any = None
+    database: Any = field(default=None, repr=False)
     """A URL, `sqlite:///app.db`, `postgresql://…`, `mysql://…`, or an existing `databases.Database` or asyncpg pool."""
-    redis_url: str | None = None
     app_name: str = "authmw"
     """What people read on screens and in mail."""
 
@@ -78,7 +78,6 @@ class Settings:
     def __post_init__(self) -> None:
         self._fill("base_url", self._read("AUTHMW_BASE_URL", "BETTER_AUTH_URL") or DEFAULT_BASE_URL)
         self._fill("database", self._read("AUTHMW_DATABASE_URL") or DEFAULT_DATABASE)
-        self._fill("redis_url", self._read("AUTHMW_REDIS_URL"))
         self._fill("secret", self._read("AUTHMW_SECRET", "BETTER_AUTH_SECRET"))
         if self.rate_limit is None:
             object.__setattr__(self, "rate_limit", self._read("AUTHMW_RATE_LIMIT") != "off")
@@ -132,13 +131,15 @@ class Settings:
         url = self.database if isinstance(self.database, str) else ""
         file = url.removeprefix("sqlite:///").partition("?")[0] if url.startswith("sqlite:///") else "authmw.db"
         path = Path(f"{file}.secret" if file != ":memory:" else "authmw.db.secret")
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(handle, "w") as kept:
-            kept.write(secret := random_text(43))
-        return secret
+        if not path.exists():
+            # Written whole beside it and then named: another process never reads half a secret.
+            draft = path.with_name(f"{path.name}.{random_text(8)}")
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as kept:
+                kept.write(random_text(43))
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        return path.read_text().strip()
 
     def _read(self, *names: str) -> str | None:
         return next((value for name in names if (value := self.environment.get(name))), None)

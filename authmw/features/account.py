@@ -84,8 +84,8 @@ class UpdateUser:
 @dataclass(frozen=True, kw_only=True)
 class DeleteUser:
     callback_url: Url | None = None
-    password: PasswordText | None = None
-    token: str | None = None
+    password: PasswordText | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +179,8 @@ class Account(Feature):
             alphabet=string.digits + string.ascii_lowercase,
         )
 
-    @operation("POST", "/update-user", guard="session")
+    # "sensitive" although the wire lets a cached cookie do: a revoked session changes and sees no account (SEC-043).
+    @operation("POST", "/update-user", guard="sensitive")
     async def update_user(self, call: Call[U], input: UpdateUser) -> Done:
         """Change name, image and own fields. Raise EmailCanNotBeUpdated, NoFieldsToUpdate, FieldNotAllowed."""
         if input.changes.get("email"):
@@ -193,7 +194,7 @@ class Account(Feature):
         sessions.rewrite_cookies(call, SignedIn(user, signed_in.session))
         return Done()
 
-    @operation("GET", "/list-accounts", guard="session")
+    @operation("GET", "/list-accounts", guard="sensitive")
     async def list_accounts(self, call: Call[U]) -> list[ListedAccount]:
         """List the ways in which the person who is signed in can sign in."""
         return [listed(row) for row in await accounts.accounts_of(call, call.signed_in.user.id)]

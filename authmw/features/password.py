@@ -21,7 +21,6 @@ from ..core.model import Account, U, User
 from ..core.operation import Redirect, StepRequired, operation
 from ..core.rate_limit import SEND_MAIL, SIGN_IN, WRONG_PASSWORDS_OF_A_SESSION
 from ..core.sign_in import continue_sign_in
-from ..core.store import Conflict
 from ..core.tokens import Purpose
 
 # Errors
@@ -61,7 +60,7 @@ class SignUp:
 
     name: Name
     email: Email
-    password: Annotated[str, Text(longest=None, shortest=1)]
+    password: Annotated[str, Text(longest=None, shortest=1)] = field(repr=False)
     image: Image | None = None
     callback_url: Url | None = None
     remember_me: bool = True
@@ -79,7 +78,7 @@ class SignedUp:
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
     email: Typed
-    password: PasswordText
+    password: PasswordText = field(repr=False)
     callback_url: Url | None = None
     remember_me: bool = True
 
@@ -112,25 +111,25 @@ class OpenReset:
 
 @dataclass(frozen=True, kw_only=True)
 class ResetPassword:
-    new_password: PasswordText
+    new_password: PasswordText = field(repr=False)
     token: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyPassword:
-    password: PasswordText
+    password: PasswordText = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePassword:
-    new_password: PasswordText
-    current_password: PasswordText
+    new_password: PasswordText = field(repr=False)
+    current_password: PasswordText = field(repr=False)
     revoke_other_sessions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetPassword:
-    new_password: PasswordText
+    new_password: PasswordText = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +244,8 @@ class Password(Feature):
         for key, limit in accounts.password_keys(call, input.email):
             await call.count(key, limit)
         user = await accounts.find_user(call, input.email)
-        account = await accounts.credential(call, user.id) if user else None
+        # Asked for nobody as well: an unknown address must cost the same statements.
+        account = await accounts.credential(call, user.id if user else "")
         if not await accounts.password_is_right(call, account, input.password) or user is None:
             reason = "wrong password" if account else "no password" if user else "unknown address"
             who = None if user else call.auth.secrets.fingerprint("identifier", input.email.lower())[:22]
@@ -381,11 +381,9 @@ class Password(Feature):
         account = await accounts.credential(call, user.id)
         if account is not None and account.password is not None:
             raise PasswordAlreadySet
+        hashed = await call.auth.passwords.hash(input.new_password)
         async with call.transaction() as call_inside:
-            try:
-                await accounts.set_password(call_inside, user.id, input.new_password)
-            except Conflict:
-                raise PasswordAlreadySet from None
+            await accounts.store_hash(call_inside, user.id, hashed)
             call_inside.event("password.changed", user_id=user.id)
             call_inside.mail("security-notice", user.email, what="password-changed", name=user.name)
         return Done()
@@ -433,6 +431,7 @@ class Password(Feature):
             submits=sign_up,
             entrance=True,
             then=("/verify-email", "/sign-in"),
+            notices={"/sign-in": "account-made"},
         ),
         Screen(
             path="/forgot-password",

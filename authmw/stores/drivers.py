@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -99,7 +99,7 @@ async def again_after_deadlock(once: Callable[[], Awaitable[T]]) -> T:
         try:
             return await once()
         except Deadlock:
-            await asyncio.sleep(pause * (1 + random.random()))  # noqa: S311 - spreads callers, hides nothing
+            await asyncio.sleep(pause * (1 + secrets.randbelow(1000) / 1000))  # so that callers do not meet again
             pause *= 3
     return await once()
 

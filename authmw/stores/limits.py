@@ -109,7 +109,8 @@ def _fitting(key: str) -> str:
     """
     if len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and key == key.lower().strip():
         return key
-    return "sha256:" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    lasting = LASTING if key.startswith(LASTING) else ""
+    return f"{lasting}sha256:" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
 def _milliseconds(now: datetime) -> int:

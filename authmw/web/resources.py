@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +23,8 @@ def folder(name: str) -> Path:
     raise FileNotFoundError(f"authmw is installed without its {name} files: install it again")
 
 
-def templates(own: Sequence[str] = ()) -> jinja2.Environment:
+@cache
+def templates(own: tuple[str, ...] = ()) -> jinja2.Environment:
     """The environment of screens and mail. Files in the application's `own` folders come before ours of the same
     name, and reach ours as `authmw/<name>`."""
     ours = jinja2.FileSystemLoader(folder("ui"))

@@ -69,6 +69,7 @@ class Wrong:
     field: str | None
     message: str
     links: tuple[tuple[str, str], ...] = ()
+    """Words of `message` that are links, each with its address."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +255,10 @@ class Screens:
         wait = refused.retry_after if isinstance(refused, TooManyRequests) else 0
         heading, sentence = words.page(status, code=refused.code if refused else "", wait=wait)
         data = SystemPage(
-            heading=heading, sentences=(sentence,), reference=reference, action=self.way_forward(status, where)
+            heading=heading,
+            sentences=(sentence,),
+            reference=reference,
+            action=self.way_forward(status, where, next=visit.next if visit else ""),
         )
         page = Page(screens=self, path=where, csrf_token="", data=data)
         with contextlib.suppress(AuthError):
@@ -262,9 +266,9 @@ class Screens:
         extra = carry.header_lines(refused.headers) if refused else []
         return status, self.render("system/message.html", page), extra
 
-    def way_forward(self, status: int, path: str) -> tuple[str, str]:
+    def way_forward(self, status: int, path: str, *, next: str = "") -> tuple[str, str]:
         if status in (403, 429, 503) and path in self.routes:
-            return ("Reload the page", self.base + path)
+            return ("Reload the page", self.href(path, next))
         if "/sign-in" in self.routes and status == 404:
             return ("Go to sign in", self.base + "/sign-in")
         return (f"Go to {self.config.brand_name}", self.auth.settings.after_sign_out)
@@ -372,7 +376,7 @@ class _Visit:
                 self._leave_notice(notice)
                 raise Answer(self.next or self.auth.settings.after_sign_out, headers=FORGET)
             if place.partition("?")[0] in self.screens.routes:
-                self._leave_notice(notice)
+                self._leave_notice(screen.notices.get(place, notice))
                 path, mark, query = place.partition("?")
                 raise Answer(
                     self.base
@@ -639,12 +643,13 @@ class _Visit:
         return Wrong(field=key or None, message=words.FIELDS.get(key, words.SENTENCES["VALIDATION_ERROR"]))
 
     def _links(self, code: str) -> tuple[tuple[str, str], ...]:
+        """Words of the sentence that lead somewhere, and where."""
         wanted = {
             "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": (
                 ("Sign in", "/sign-in"),
-                ("Reset the password", "/forgot-password"),
+                ("reset the password", "/forgot-password"),
             ),
-            "INVALID_EMAIL_OR_PASSWORD": (("Reset your password", "/forgot-password"),),
+            "INVALID_EMAIL_OR_PASSWORD": (("reset your password", "/forgot-password"),),
         }.get(code, ())
         return tuple((text, self.screens.href(path, self.next)) for text, path in wanted if path in self.screens.routes)
 

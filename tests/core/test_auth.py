@@ -28,12 +28,12 @@ from authmw import (
 )
 from authmw.core.auth import LazyDatabase
 from authmw.core.inputs import Name
-from authmw.core.model import U
+from authmw.core.model import Session, U, Verification
 from authmw.core.schema import column
 from authmw.core.store import Unavailable
 from authmw.features import Account, EmailVerification, Password, Sessions
 from authmw.stores.memory import MemoryStore
-from tests.support import PASSWORD, SECRET, browser, events_of, make_auth, outbox_of, serving
+from tests.support import PASSWORD, SECRET, Clock, browser, events_of, make_auth, outbox_of, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -504,3 +504,23 @@ def test_listeners_hear_what_happens() -> None:
     call = auth.call()
     call.event("note.written")
     assert [event.event for event in heard] == ["note.written"]
+
+
+async def test_what_is_past_its_time_is_swept_away_and_nothing_else() -> None:
+    clock = Clock()
+    auth = make_auth(clock=clock)
+    async with serving(auth) as ann:
+        for number in range(3):
+            await ann.sign_up(email=f"{number}@example.com")
+            await ann.api("/request-password-reset", {"email": f"{number}@example.com"})
+            ann.cookies.clear()
+        clock.forward(days=6)
+        await ann.sign_in(email="0@example.com")
+        await ann.api("/request-password-reset", {"email": "0@example.com"})
+        clock.forward(days=1)
+        assert await auth.sweep() == 3 + 3
+        clock.forward(hours=-23.5)
+        assert await auth.sweep() == 0
+        assert await auth.database.count(Session) == 1
+        assert await auth.database.count(Verification) == 0
+        assert (await ann.session())["user"]["email"] == "0@example.com"

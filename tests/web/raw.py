@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
+
 from authmw import Auth
 from tests.support import outbox_of
 
@@ -54,8 +56,12 @@ class Answer:
 def whole(body: bytes) -> Receive:
     """A body that comes in one piece, from a client that then waits for its answer."""
 
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not messages:
+            await anyio.sleep_forever()
+        return messages.pop()
 
     return receive
 

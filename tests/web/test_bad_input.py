@@ -306,7 +306,8 @@ async def test_a_body_that_takes_too_long_is_given_up(pause: float, monkeypatch:
 
 async def test_a_client_that_leaves_half_way_gets_no_answer_and_leaves_no_trace() -> None:
     async with world() as place:
-        sent = [{"type": "http.request", "body": b'{"name":"Bob"', "more_body": True}, {"type": "http.disconnect"}]
+        first: dict[str, Any] = {"type": "http.request", "body": b'{"name":"Bob"', "more_body": True}
+        sent = [first, {"type": "http.disconnect"}]
 
         async def receive() -> dict[str, Any]:
             return sent.pop(0)
@@ -417,9 +418,10 @@ async def test_null_is_no_address_to_go_back_to() -> None:
 
 
 async def test_nothing_but_true_and_false_passes_for_a_flag() -> None:
+    values: list[object] = ["false", "true", "", 0, 1, None, [], {}]
     async with world() as place:
         for path, key in ((UP, "rememberMe"), (IN, "rememberMe"), ("/change-password", "revokeOtherSessions")):
-            for value in ("false", "true", "", 0, 1, None, [], {}):
+            for value in values:
                 answer = await place.refused(path, {**filled(path), key: value}, headers=[place.cookie, HOME])
                 is_validation_error(answer, f"[body.{key}] Invalid input: expected boolean, received")
 
@@ -651,7 +653,7 @@ async def test_a_foreign_address_to_go_back_to_is_refused_by_every_route(url: st
             )
 
 
-@pytest.mark.parametrize("value", [["/a"], {"a": 1}, 5, True])
+@pytest.mark.parametrize("value", [["/a"], {"a": 1}, 5, True], ids=repr)
 async def test_an_address_to_go_back_to_is_text(value: object) -> None:
     async with world() as place:
         for operation in place.posts:
@@ -671,8 +673,15 @@ def test_nothing_but_a_whole_number_passes_for_one(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["0000-00-00", "0000-00-00T00:00:00Z", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1e20", 1e20, 0, True]
-    + [
+    [
+        "0000-00-00",
+        "0000-00-00T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "1e20",
+        1e20,
+        0,
+        True,
         "2026-02-30T00:00:00Z",
         "2026-13-01T00:00:00Z",
         "2026-01-01T25:00:00Z",

@@ -125,7 +125,7 @@ async def test_a_form_of_a_screen_needs_our_origin_and_a_token_made_for_this_bro
             ({}, {**good, "csrf_token": ""}),
             ({}, {**good, "csrf_token": hers}),
             ({}, {**good, "csrf_token": token[:-1] + ("A" if token[-1] != "A" else "B")}),
-            ({}, {**good, "csrf_token": "1" + token[1:]}),
+            ({}, {**good, "csrf_token": "2" + token[1:]}),
             ({}, {**good, "csrf_token": "x.y"}),
             ({}, {**good, "csrf_token": "٣.y"}),
         ):
@@ -272,50 +272,43 @@ KIND = [
 
 
 @pytest.mark.sec("SEC-086")
-@pytest.mark.parametrize("url", EVIL, ids=ascii)
-async def test_no_field_of_no_route_takes_an_address_that_leads_elsewhere(url: str) -> None:
+@pytest.mark.parametrize("name", REDIRECT_FIELDS)
+async def test_no_field_of_any_route_takes_an_address_that_leads_elsewhere(name: str) -> None:
     auth = make_auth()
     app = auth.wrap(plain_app(auth))
+    label, refusal = REDIRECT_FIELDS[name]
+    everywhere = [operation.route for operation in auth.operations]
     async with serving(auth, app) as ann:
         await ann.sign_up()
-        for operation in auth.operations:
-            path = operation.route.path
-            for name, (label, refusal) in REDIRECT_FIELDS.items():
-                if operation.route.method == "POST":
-                    answer = await post(app, path, {name: url}, headers=[("origin", ORIGIN)])
-                elif not url.isascii():
-                    continue
+        for number, url in enumerate(EVIL):
+            # All addresses on a few routes, a few addresses on all: each route reads them in the same place.
+            for route in everywhere if number < 5 else everywhere[:4]:
+                query = urlencode({name: url, "token": "x"}, errors="replace").encode()
+                if route.method == "POST":
+                    answer = await post(app, route.path, {name: url}, headers=[("origin", ORIGIN)])
                 else:
-                    query = urlencode({name: url, "token": "x"}).encode()
-                    answer = await ask(app, "GET", "/api/auth" + path.replace(":token", "x"), query=query)
-                assert (answer.status, answer.json()) == (
-                    403,
-                    {"message": f"Invalid {label}", "code": refusal.code},
-                ), (path, name)
-            if operation.route.method == "POST" and url.isascii():
-                answer = await post(
-                    app, path, {}, headers=[("origin", ORIGIN)], query=urlencode({"callbackURL": url}).encode()
-                )
-                assert (answer.status, answer.code) == (403, "INVALID_CALLBACK_URL")
+                    answer = await ask(app, "GET", "/api/auth" + route.path.replace(":token", "x"), query=query)
+                said = {"message": f"Invalid {label}", "code": refusal.code}
+                assert (answer.status, answer.json()) == (403, said), (route.path, url)
+                if route.method == "POST" and name == "callbackURL":
+                    answer = await post(app, route.path, {}, headers=[("origin", ORIGIN)], query=query)
+                    assert (answer.status, answer.json()) == (403, said), (route.path, url)
         assert "security.redirect_refused" in {event.event for event in events_of(auth)}
 
 
 @pytest.mark.sec("SEC-086")
-@pytest.mark.parametrize("url", EVIL, ids=ascii)
-async def test_no_screen_leads_elsewhere(url: str) -> None:
+async def test_no_screen_leads_elsewhere() -> None:
     auth = make_auth()
     async with serving(auth) as ann:
         await ann.sign_up()
-        for path in ("/sign-in", "/sign-up"):  # somebody who is signed in is sent on at once
-            if url.isascii():
+        for url in EVIL:
+            for path in ("/sign-in", "/sign-up"):  # somebody who is signed in is sent on at once
                 answer = await ann.get("/auth" + path, params={"next": url})
                 assert (answer.status_code, answer.headers["location"]) == (303, "/")
-            await ann.submit("/sign-out", next=url)
-            page = await ann.submit(path, name="Bob", email="ann@example.com", password=PASSWORD, next=url)
-            assert page.headers.get("location", "/") == "/"
-            assert (await ann.sign_in()).status_code == 200
-        gone = await ann.submit("/sign-out", next=url)
-        assert (gone.status_code, gone.headers["location"]) == (303, "/")
+            gone = await ann.submit("/sign-out", next=url)
+            assert (gone.status_code, gone.headers["location"]) == (303, "/")
+            page = await ann.submit("/sign-in", email="ann@example.com", password=PASSWORD, next=url)
+            assert (page.status_code, page.headers["location"]) == (303, "/")
 
 
 @pytest.mark.sec("SEC-086")
@@ -510,7 +503,6 @@ async def letters() -> tuple[Any, Any, Mapping[str, str]]:
         ("sec-purpose", "prefetch"),
         ("sec-purpose", "prefetch;prerender"),
         ("purpose", "prefetch"),
-        ("Sec-Purpose", "Prefetch"),
     ],
     ids=lambda header: "=".join(header),
 )

@@ -23,8 +23,9 @@ pytestmark = pytest.mark.anyio
 
 EMAIL = "ann@example.com"
 NEW_PASSWORD = "another horse battery"
-SIGN_IN = {"email": EMAIL, "password": PASSWORD, "rememberMe": "true"}
-SIGN_UP = {"name": "Ann", "email": EMAIL, "password": PASSWORD}
+SIGN_IN: dict[str, Any] = {"email": EMAIL, "password": PASSWORD, "rememberMe": "true"}
+SEND: dict[str, Any] = {"with": "send"}
+SIGN_UP: dict[str, Any] = {"name": "Ann", "email": EMAIL, "password": PASSWORD}
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -273,11 +274,11 @@ async def test_a_letter_is_sent_again_once_a_minute() -> None:
         assert sent.headers["location"] == "/auth/check-email?for=reset"
         page = await person.get("/auth/check-email?for=reset")
         assert "You can send it again in 60 seconds." in page.text
-        early = await person.submit("/check-email", email=EMAIL, **{"with": "send"})
+        early = await person.submit("/check-email", email=EMAIL, **SEND)
         assert (early.status_code, early.headers["retry-after"]) == (429, "60")
         assert "Too many tries. Wait 1 minute and try again." in early.text
         clock.forward(seconds=61)
-        assert (await person.submit("/check-email", email=EMAIL, **{"with": "send"})).status_code == 303
+        assert (await person.submit("/check-email", email=EMAIL, **SEND)).status_code == 303
         assert "We have sent it again." in (await person.get("/auth/check-email")).text
         assert len((await person.mail()).of("reset-password")) == 2
 
@@ -387,6 +388,13 @@ async def test_a_form_may_stay_open_for_twelve_hours() -> None:
         assert (await ann.post("/auth/sign-in", data={"csrf_token": token, **wrong})).status_code == 422
         clock.forward(minutes=1)
         assert (await ann.post("/auth/sign-in", data={"csrf_token": token, **SIGN_IN})).status_code == 403
+
+
+async def test_a_page_that_was_open_too_long_is_reloaded_with_where_to_go_next() -> None:
+    async with serving(make_auth()) as ann:
+        await ann.get("/auth/sign-in")
+        page = await ann.post("/auth/sign-in", data={"next": "/secret", "csrf_token": "old", **SIGN_IN})
+        assert 'href="/auth/sign-in?next=%2Fsecret">Reload the page' in page.text
 
 
 async def test_a_token_works_only_in_the_browser_that_got_it() -> None:
@@ -588,6 +596,24 @@ async def test_where_an_address_must_be_confirmed_sign_up_and_sign_in_wait_for_i
         assert (await ann.submit("/sign-in", **SIGN_IN)).headers["location"] == "/"
 
 
+async def test_where_signing_up_does_not_sign_in_people_are_told_to() -> None:
+    async with serving(make_auth(features=[Password(auto_sign_in=False)])) as ann:
+        answer = await ann.submit("/sign-up", **SIGN_UP)
+        assert answer.headers["location"] == "/auth/sign-in"
+        page = await ann.get("/auth/sign-in")
+        assert "Your account is ready. Sign in to continue." in page.text
+        assert f'value="{EMAIL}"' in page.text
+
+
+async def test_a_letter_that_signing_in_sent_starts_the_wait_for_the_next() -> None:
+    clock = Clock()
+    auth = make_auth(features=[Password(), EmailVerification(required=True)], clock=clock)
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await ann.submit("/sign-in", **SIGN_IN)
+        assert "You can send it again in 60 seconds." in (await ann.get("/auth/verify-email")).text
+
+
 async def test_an_expired_confirmation_can_be_asked_for_again() -> None:
     clock = Clock()
     async with serving(make_auth(clock=clock)) as ann:
@@ -608,28 +634,30 @@ async def test_an_expired_confirmation_can_be_asked_for_again() -> None:
 
 
 async def test_known_and_unknown_addresses_get_equal_pages() -> None:
-    async with serving(make_auth()) as ann:
-        await ann.sign_up()
-        await ann.mail()
-
-    async def seen(email: str, path: str, **fields: str) -> tuple[int, str, str]:
-        """What one browser sees: status, way on, and the page, with the address taken out."""
-        async with browser(ann.mw) as person:
-            answer = await person.submit(path, email=email, **fields)
-            page = answer
-            if answer.status_code == 303:
-                page = await person.get(answer.headers["location"])
-            return answer.status_code, answer.headers.get("location", ""), without_tokens(page).replace(email, "EMAIL")
-
-    for path, fields in (
+    attempts: list[tuple[str, dict[str, Any]]] = [
         ("/sign-in", {"password": "wrong wrong wrong"}),
         ("/sign-in", {"password": "short"}),
         ("/forgot-password", {}),
-        ("/check-email", {"with": "send"}),
-        ("/verify-email", {"with": "send"}),
-    ):
-        known, unknown = await seen(EMAIL, path, **fields), await seen("bob@example.com", path, **fields)
-        assert known == unknown, path
+        ("/check-email", SEND),
+        ("/verify-email", SEND),
+    ]
+
+    async def seen(auth: Auth[Any], email: str, path: str, **fields: Any) -> tuple[int, list[str], str]:
+        """What one browser sees: status, names of headers and cookies, and the page with the address taken out."""
+        async with browser(auth) as person:
+            answer = await person.submit(path, email=email, **fields)
+            cookies = [line.partition("=")[0] for line in answer.headers.get_list("set-cookie")]
+            page = await person.get(answer.headers["location"]) if answer.status_code == 303 else answer
+            names = [*answer.headers, *cookies, answer.headers.get("location", "")]
+            return answer.status_code, names, without_tokens(page).replace(email, "EMAIL")
+
+    async with serving(make_auth()) as ann:
+        await ann.sign_up()
+        for path, fields in attempts:
+            known = await seen(ann.mw, EMAIL, path, **fields)
+            unknown = await seen(ann.mw, "bob@example.com", path, **fields)
+            assert known == unknown, path
+        assert {letter.to for letter in (await ann.mail()).messages} == {EMAIL}
 
 
 async def test_sign_up_hides_accounts_where_an_address_must_be_confirmed() -> None:
@@ -651,14 +679,15 @@ async def test_a_taken_address_is_told_with_both_ways_on() -> None:
         person.cookies.clear()
         page = await person.submit("/sign-up", **SIGN_UP)
         assert page.status_code == 422
-        assert error_at(page, "email").startswith("There is already an account with this email.")
+        sentence = "There is already an account with this email. Sign in, or reset the password."
+        assert error_at(page, "email") == sentence
         assert '<a href="/auth/sign-in">Sign in</a>' in page.text
-        assert '<a href="/auth/forgot-password">Reset the password</a>' in page.text
+        assert '<a href="/auth/forgot-password">reset the password</a>' in page.text
 
 
 # Forms, field by field
 
-FORMS: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = [
+FORMS: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = [
     ("/sign-in", {"email": EMAIL, "password": PASSWORD}, {"email": "Enter an email address, like name@example.com.", "password": "Enter your password."}),
     ("/sign-up", SIGN_UP, {"name": "Enter your name.", "email": "Enter an email address, like name@example.com.", "password": "Enter your password."}),
     ("/forgot-password", {"email": EMAIL}, {"email": "Enter an email address, like name@example.com."}),
@@ -679,7 +708,7 @@ async def at(path: str, auth: Auth[Any], person: Browser) -> None:
 
 @pytest.mark.parametrize(("path", "fields", "sentences"), FORMS)
 async def test_each_missing_or_empty_field_is_named(
-    path: str, fields: Mapping[str, str], sentences: Mapping[str, str]
+    path: str, fields: Mapping[str, Any], sentences: Mapping[str, str]
 ) -> None:
     async with serving(make_auth()) as person:
         await at(path, person.mw, person)

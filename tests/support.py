@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,25 @@ class Outbox:
 
     def last(self, kind: str) -> Message:
         return self.of(kind)[-1]
+
+
+class TurnTakingStore(MemoryStore):
+    """A memory store in which callers at once really meet: after everything one has read, all others have a turn."""
+
+    async def find(self, table: Any, /, **where: Any) -> Any:
+        found = await super().find(table, **where)
+        await asyncio.sleep(0)
+        return found
+
+    async def find_all(self, table: Any, /, **how: Any) -> Any:
+        found = await super().find_all(table, **how)
+        await asyncio.sleep(0)
+        return found
+
+    async def find_joined(self, table: Any, other: Any, /, **where: Any) -> Any:
+        found = await super().find_joined(table, other, **where)
+        await asyncio.sleep(0)
+        return found
 
 
 def make_auth(

@@ -37,6 +37,8 @@ class Screen:
     """Its name in the account's navigation."""
     checkboxes: tuple[str, ...] = ()
     """Fields that a browser leaves out when they are not ticked."""
+    asked: str = ""
+    """The notice for people who were sent here on their way to somewhere else."""
     secrets: tuple[str, ...] = ("password", "newPassword", "currentPassword", "code")
     """What was typed here is never shown again."""
     requires: tuple[str, ...] = ()
@@ -83,6 +85,10 @@ class Feature:
         """`MagicLink` → `magic_link`: the name of its module, its templates and its tests."""
         letters = [f"_{char.lower()}" if char.isupper() else char for char in type(self).__name__]
         return "".join(letters).lstrip("_")
+
+    def offers(self, screen: Screen) -> bool:
+        """Is this screen open? A closed one says so, and no other screen leads to it."""
+        return True
 
     def operations(self) -> list[Operation]:
         methods = (getattr(self, name) for name, _ in inspect.getmembers(type(self), inspect.iscoroutinefunction))

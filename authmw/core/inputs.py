@@ -19,6 +19,9 @@ from .schema import camel
 
 T = TypeVar("T")
 
+NOTHING = object()
+"""There was no body, which is not the same as a body that says null."""
+
 LONGEST_TEXT = 4096
 LONGEST_INLINE_IMAGE = 64 * 1024
 # The wire's grammar (0.5), cut before matching, so that no address makes it work long.
@@ -67,18 +70,18 @@ def is_email(text: str) -> bool:
     return len(text) <= LONGEST_EMAIL and EMAIL.match(text) is not None
 
 
-def parse_input(kind: type[T], given: object, *, part: str = "body", missing: object = None) -> T:
+def parse_input(kind: type[T], given: object, *, part: str = "body") -> T:
     """Make a `kind` out of a decoded body or query, keys in the wire's camelCase.
 
-    `given` is whatever came; `missing` stands for "there was no body". Keys nobody asked for are dropped.
+    `given` is whatever came, NOTHING when there was no body. Keys nobody asked for are dropped.
     Raise InvalidInput naming every field that is wrong, in the words that the wire's validator uses.
     """
     fields = _fields(cast(Any, kind))
     if not isinstance(given, dict):
-        if given is missing and all(field.optional for field in fields):
+        if given is NOTHING and all(field.optional for field in fields):
             given = {}
         else:
-            received = "undefined" if given is missing else received_as(given)
+            received = "undefined" if given is NOTHING else received_as(given)
             expected = ["object"] + ["record" for field in fields if field.rest]
             raise InvalidInput(
                 *(Problem(f"Invalid input: expected {word}, received {received}", part=part) for word in expected)

@@ -40,10 +40,11 @@ class Secrets:
     """The root secrets, the first of which signs and encrypts while all of them are accepted.
 
     Each is at least 32 bytes and not guessable; anything weaker is a ConfigurationError (SEC-028).
-    `versions` are the numbers that Better Auth's envelope `$ba$<version>$` names, newest first.
+    `versions` are the numbers that Better Auth's envelope `$ba$<version>$` names, newest first; None is the one
+    secret from before there were numbers, which opens what has no envelope.
     """
 
-    def __init__(self, values: Sequence[str], *, versions: Sequence[int] | None = None) -> None:
+    def __init__(self, values: Sequence[str], *, versions: Sequence[int | None] | None = None) -> None:
         if not values:
             raise ConfigurationError("authmw needs a secret: set AUTHMW_SECRET to the output of `authmw secret`.")
         for value in values:
@@ -51,7 +52,8 @@ class Secrets:
         self._values = tuple(values)
         self._keys = tuple(value.encode() for value in values)
         self._versions = tuple(versions) if versions is not None else tuple(range(len(values), 0, -1))
-        self._enveloped = versions is not None or len(values) > 1
+        self._numbered = versions is not None
+        self._enveloped = self._numbered or len(values) > 1
 
     def sign(self, value: str) -> str:
         """Return `value.signature`, HMAC-SHA256 in base64, as the wire signs the session cookie (wire 2.4)."""
@@ -117,7 +119,11 @@ class Secrets:
         keys, body = self._keys, text
         if text.startswith("$ba$"):
             version, _, body = text[4:].partition("$")
-            keys = tuple(key for key, known in zip(self._keys, self._versions, strict=True) if str(known) == version)
+            # Numbers that we only counted ourselves move when a secret is removed: then every secret is tried.
+            if self._numbered:
+                keys = tuple(
+                    key for key, known in zip(self._keys, self._versions, strict=True) if str(known) == version
+                )
         try:
             raw = bytes.fromhex(body)
         except ValueError:

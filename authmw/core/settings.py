@@ -113,11 +113,16 @@ class Settings:
         if self.secrets:
             return Secrets(self.secrets)
         versioned = self._read("BETTER_AUTH_SECRETS")
-        if versioned and not self.secret:
+        if versioned:
             pairs = [entry.strip().partition(":") for entry in versioned.split(",")]
             if not all(version.isascii() and version.isdigit() and value for version, _, value in pairs):
                 raise ConfigurationError('BETTER_AUTH_SECRETS reads "2:newest,1:older": a number, a colon, the secret.')
-            return Secrets([value for _, _, value in pairs], versions=[int(version) for version, _, _ in pairs])
+            numbered = {int(version): value for version, _, value in pairs}
+            if len(numbered) != len(pairs):
+                raise ConfigurationError("BETTER_AUTH_SECRETS names a number twice: give every secret its own.")
+            # The single secret beside it is the one from before rotation began (wire 2.8).
+            before: dict[int | None, str] = {None: self.secret} if self.secret else {}
+            return Secrets([*numbered.values(), *before.values()], versions=[*numbered, *before])
         if self.secret:
             return Secrets([self.secret])
         if self.is_loopback:

@@ -195,6 +195,9 @@ class Password(Feature):
         self.revoke_sessions_on_password_reset = revoke_sessions_on_password_reset
         self.reset = Purpose(name="reset-password", prefix="reset-password:", lifetime=reset_lifetime, length=24)
 
+    def offers(self, screen: Screen) -> bool:
+        return self.open or screen.path != "/sign-up"
+
     @operation("POST", "/sign-up/email", limit=SIGN_IN, forms=True, starts_session=True, sends_mail=True)
     async def sign_up(self, call: Call[U], input: SignUp) -> SignedUp | StepRequired:
         """Create a user with a password, and sign in unless the address must be confirmed first.
@@ -378,11 +381,13 @@ class Password(Feature):
         """
         user = (await call.guard("sensitive")).user
         await accounts.refuse_bad_password(call, input.new_password)
-        account = await accounts.credential(call, user.id)
-        if account is not None and account.password is not None:
-            raise PasswordAlreadySet
         hashed = await call.auth.passwords.hash(input.new_password)
         async with call.transaction() as call_inside:
+            # The user's row is written first, so that two at once wait for each other here.
+            await call_inside.store.update(call.auth.user_type, {"id": user.id}, updated_at=call.now)
+            account = await accounts.credential(call_inside, user.id)
+            if account is not None and account.password is not None:
+                raise PasswordAlreadySet
             await accounts.store_hash(call_inside, user.id, hashed)
             call_inside.event("password.changed", user_id=user.id)
             call_inside.mail("security-notice", user.email, what="password-changed", name=user.name)
@@ -422,6 +427,7 @@ class Password(Feature):
             template="password/sign_in.html",
             submits=sign_in,
             entrance=True,
+            asked="sign-in-first",
             checkboxes=("rememberMe",),
             then=("next",),
         ),

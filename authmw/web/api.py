@@ -94,7 +94,7 @@ class Api:
                 raise NotFound  # a guess of the browser's, not a person's click: nothing may happen (SEC-171)
             given: Any = {**query, **parameters}
             part = "query"
-            check_redirects(given, self.auth.settings.origins, part=part)
+            self._check_redirects(call, given, part)
         else:
             body = await carry.read_body(scope, receive, headers)
             given = carry.decode_body(body, headers, forms=route.forms)
@@ -129,8 +129,11 @@ class Api:
         fields: dict[str, Any] = {key: given[key] for key in given} if isinstance(given, dict) else {}
         if not fields.get("callbackURL") and query.get("callbackURL"):
             fields["callbackURL"] = query["callbackURL"]
+        self._check_redirects(call, fields, "body")
+
+    def _check_redirects(self, call: Call[Any], given: Mapping[str, Any], part: str) -> None:
         try:
-            check_redirects(fields, self.auth.settings.origins)
+            check_redirects(given, self.auth.settings.origins, part=part)
         except AuthError as refused:
             call.event("security.redirect_refused", outcome="denied", reason=refused.code)
             raise

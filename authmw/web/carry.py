@@ -16,7 +16,7 @@ from ..core.auth import AuthCore
 from ..core.call import Call, Connection, CookieChange, CookieJar
 from ..core.client_ip import client_ip, networks
 from ..core.errors import AuthError, InvalidInput, Problem, ServiceUnavailable
-from ..core.inputs import parse_input
+from ..core.inputs import NOTHING, parse_input
 from ..core.model import U
 from ..core.operation import Operation
 from ..core.secrets import random_text
@@ -33,6 +33,7 @@ LARGEST_BODY = 256 * 1024
 SLOWEST_BODY = 10.0
 LARGEST_COOKIES = 32 * 1024
 LONGEST_USER_AGENT = 512
+LONGEST_FORWARDED = 512
 DEEPEST_JSON = 32
 MOST_KEYS = 1000
 LONGEST_NUMBER = 40
@@ -87,10 +88,14 @@ def new_call(auth: AuthCore[U], scope: Scope, headers: Mapping[str, str] | None 
         raise HeadersTooLarge
     headers = headers_of(scope) if headers is None else headers
     peer = scope.get("client")
-    forwarded = tuple(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
+    trusted = networks(tuple(auth.settings.trusted_proxies))
+    # Anybody may write these, and `client_ip` remembers them: without proxies of ours they are not looked at, and
+    # the client stands at the right end.
+    lines = (value for name, value in scope["headers"] if trusted and name == b"x-forwarded-for")
+    forwarded = tuple(value[-LONGEST_FORWARDED:].decode("latin-1") for value in lines)[:2]
     return auth.new_call(
         cookies=CookieJar(cookies),
-        ip=client_ip(peer[0] if peer else None, forwarded, networks(tuple(auth.settings.trusted_proxies))),
+        ip=client_ip(peer[0] if peer else None, forwarded, trusted),
         user_agent=headers.get("user-agent", "")[:LONGEST_USER_AGENT],
         connection=Connection(kind=scope["type"], headers=headers),
     )
@@ -152,9 +157,9 @@ async def read_body(scope: Scope, receive: Receive, headers: Mapping[str, str]) 
 
 
 def decode_body(body: bytes, headers: Mapping[str, str], *, forms: bool) -> Any:
-    """Return what an API body says, or None for no body. Raise UnsupportedMediaType, BadJson, InvalidInput."""
+    """Return what an API body says, or NOTHING for no body. Raise UnsupportedMediaType, BadJson, InvalidInput."""
     if not body:
-        return None
+        return NOTHING
     allowed = [FORM, JSON] if forms else [JSON]
     given = headers.get("content-type")
     names = ", ".join(allowed)
@@ -222,7 +227,7 @@ async def perform(call: Call[Any], operation: Operation, given: Any, *, part: st
         await feature.before(call, route.path)
     inputs = []
     if route.input is not None:
-        optional = route.input_optional and given is None
+        optional = route.input_optional and given is NOTHING
         inputs.append(parse_input(route.input, {} if optional else given, part=part))
     if route.sends_mail and auth.mail.is_full:  # for everybody alike, known address or not (SEC-061)
         raise ServiceUnavailable

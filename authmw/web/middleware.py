@@ -7,9 +7,10 @@ from typing import Any, Generic
 
 from ..core.auth import AuthCore
 from ..core.call import Call, SignedIn
-from ..core.errors import ConfigurationError
+from ..core.errors import AuthError, ConfigurationError
 from ..core.model import U
 from ..core.origin import is_trusted
+from ..core.store import StoreError
 from . import carry
 from .carry import App, HeaderList, Receive, Scope, Send
 
@@ -110,6 +111,8 @@ class AuthMiddleware:
         lines: HeaderList = [(b"cache-control", b"no-store"), (b"content-type", b"application/json")]
         if refused:
             lines += carry.header_lines(refused.headers)
+        if isinstance(error, AuthError) and call:  # a session that ended this moment takes its cookies along
+            lines += carry.cookie_headers(call)
         await carry.respond(send, status, lines, carry.error_body(refused) if refused else b"")
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +120,9 @@ class AuthMiddleware:
         startup: Any = await receive()
         try:
             await self.auth.start()
-        except ConfigurationError as mistake:
+        except (ConfigurationError, StoreError) as mistake:
+            # Said, not raised: a server takes an exception here for an application without a lifespan, and would
+            # go on without ever starting it.
             await send({"type": "lifespan.startup.failed", "message": str(mistake)})
             return
         answered = False

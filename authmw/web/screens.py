@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from jinja2 import Environment
 
 from ..core.auth import AuthCore
 from ..core.call import Call, SignedIn
-from ..core.errors import AuthError, InvalidInput, TooManyRequests, Unauthorized
+from ..core.errors import AuthError, TooManyRequests, Unauthorized
 from ..core.feature import Feature, Handler, Screen, Visit
-from ..core.inputs import Text, input_fields, is_email
+from ..core.inputs import is_email
 from ..core.operation import Operation, StepRequired, operation_of
-from ..core.origin import REDIRECT_FIELDS, check_origin, is_relative
-from ..core.schema import Column
-from ..core.secrets import random_text
+from ..core.origin import check_origin, is_relative
 from . import carry, resources, words
 from .carry import HeaderList, Receive, Scope, Send
+from .form import OWN_KEYS, left_empty, values_for, wrongs
+from .notes import Notes
+from .page import Mailbox, NavItem, Page, SystemPage, Wrong, extra_field
 from .ui_config import UIConfig
 
 POLICY = (
@@ -47,12 +47,7 @@ HEADERS: HeaderList = carry.header_lines(
 TRANSPORT: HeaderList = [(b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
 # Whoever uses this computer next finds no page and nothing that one left in the browser (SEC-173).
 FORGET: HeaderList = [(b"clear-site-data", b'"cache", "storage"')]
-FORM_LIFETIME = 12 * 3600  # seconds a form may stay open
-TOKEN_LIFETIME = 600  # seconds a mailed token waits in its cookie
-TYPED_LIFETIME = 900  # seconds the last typed address is remembered
-SEND_PAUSE = 60  # seconds between two letters that a person asks for
 SPENT_LINK = frozenset({"INVALID_TOKEN", "TOKEN_EXPIRED", "USER_NOT_FOUND"})
-OWN_KEYS = frozenset({"csrf_token", "next", "with", *REDIRECT_FIELDS})
 
 
 class StaleForm(AuthError):
@@ -60,88 +55,6 @@ class StaleForm(AuthError):
 
     status = 403
     code = "INVALID_ORIGIN"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wrong:
-    """One thing that is wrong with a form, as a page says it."""
-
-    field: str | None
-    message: str
-    links: tuple[tuple[str, str], ...] = ()
-    """Words of `message` that are links, each with its address."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NavItem:
-    label: str
-    href: str
-    current: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtraField:
-    """A field that the application added to its users, as a form shows it."""
-
-    name: str
-    label: str
-    hint: str | None
-    type: str
-    autocomplete: str | None
-    value: Any
-    optional: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class SystemPage:
-    heading: str
-    sentences: Sequence[str] = ()
-    action: tuple[str, str] | None = None
-    reference: str | None = None
-    form: tuple[str, str, Mapping[str, str]] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mailbox:
-    letters: Sequence[Any]
-
-
-@dataclass(kw_only=True)
-class Page:
-    """What templates know of the page that they draw."""
-
-    screens: Screens
-    path: str
-    csrf_token: str
-    next: str = ""
-    htmx: bool = False
-    values: Mapping[str, str] = field(default_factory=dict)
-    problems: Sequence[Wrong] = ()
-    notice: str | None = None
-    data: Any = None
-    person: Any = None
-    wait: int | None = None
-    fields: Sequence[ExtraField] = ()
-    nav: Sequence[NavItem] = ()
-
-    @property
-    def action(self) -> str:
-        return self.screens.base + self.path
-
-    @property
-    def focus(self) -> bool:
-        return not self.problems and not self.notice
-
-    @property
-    def min_password(self) -> int:
-        return self.screens.auth.passwords.shortest
-
-    def has(self, feature: str) -> bool:
-        return any(each.name == feature for each in self.screens.auth.features)
-
-    def screen(self, path: str) -> str | None:
-        """The address of another screen, keeping where the person wants to go; None when it is switched off."""
-        return self.screens.href(path, self.next) if path in self.screens.routes else None
 
 
 class Answer(Exception):
@@ -280,6 +193,7 @@ class _Visit:
     def __init__(self, screens: Screens, scope: Scope, headers: Mapping[str, str], call: Call[Any], path: str) -> None:
         self.screens, self.auth, self.base = screens, screens.auth, screens.base
         self.scope, self.headers, self.call, self.path = scope, headers, call, path
+        self.notes = Notes(call, self.base)
         self.htmx = headers.get("hx-request") == "true"
         self.query: dict[str, str] = {}
         self.next = ""
@@ -304,23 +218,24 @@ class _Visit:
         return self._message(404)
 
     async def _show(self, feature: Feature, screen: Screen) -> tuple[int, bytes, HeaderList]:
+        if not feature.offers(screen):
+            return self._closed()
         signed_in = await self.call.identify()
         if screen.private:
             self._require(signed_in)
         if screen.entrance and signed_in is not None:
             raise Answer(self.next or self.auth.settings.after_sign_in)
         if screen.takes_token and "token" in self.query:
-            # Out of the address bar, the history and every Referer (SEC-030).
-            self._set("ui_token", f"{screen.path}|{self.query['token']}", TOKEN_LIFETIME)
+            self.notes.keep_token(screen, self.query["token"])
             raise Answer(self.screens.href(screen.path, self.next))
-        notice = self._take_notice()
-        if notice is None and screen.entrance and self.next and screen.path == "/sign-in":
-            notice = words.NOTICES["sign-in-first"]
+        notice = self.notes.take_notice()
+        if notice is None and self.next:
+            notice = words.NOTICES.get(screen.asked)
         try:
             data = await self._load(feature, screen)
         except AuthError as refused:
             return self._refused_load(screen, refused)
-        values = {"email": self._typed()}
+        values = {"email": self.notes.typed()}
         return self._page(screen, 200, data=data, notice=notice, values=values)
 
     async def _submit(self, feature: Feature, screen: Screen, receive: Receive) -> tuple[int, bytes, HeaderList]:
@@ -340,28 +255,29 @@ class _Visit:
         operation = _bound(feature, handler)
         values = {key: value for key, value in form.items() if key not in OWN_KEYS and key not in screen.secrets}
         if is_email(values.get("email", "")):
-            self._set("ui_email", values["email"], TYPED_LIFETIME)
+            self.notes.keep_typed(values["email"])
         self.call.callback_url = self.next or None
         try:
-            wrong = self._left_empty(screen, operation, form, default=not which)
+            wrong = left_empty(screen, operation, form, default=not which)
             if wrong:
                 return await self._again(feature, screen, 422, wrong, values)
-            if which == "send" and (wait := self._pause()):
+            if which == "send" and (wait := self.notes.pause()):
                 raise TooManyRequests(wait)
             await carry.count_call(self.call, operation)
-            given = self._given(screen, operation, form)
+            token = self.notes.token(screen)
+            given = values_for(screen, operation, form, own=self.auth.own_columns, token=token)
             result = await carry.perform(self.call, operation, given)
         except AuthError as refused:
             return await self._refused(feature, screen, operation, refused, values)
         if operation.route.sends_mail:
-            self._sent()
+            self.notes.sent()
         return await self._succeeded(feature, screen, which, result)
 
     async def _succeeded(
         self, feature: Feature, screen: Screen, which: str, result: Any
     ) -> tuple[int, bytes, HeaderList]:
         if screen.takes_token and not which:
-            self.call.cookies.expire(self.auth.cookie_name("ui_token"), path=self.base)
+            self.notes.drop_token()
         if self.call.started is not None:
             raise Answer(self.next or self.auth.settings.after_sign_in)
         if isinstance(result, StepRequired):
@@ -370,13 +286,13 @@ class _Visit:
         for place in () if which else screen.then:
             signed_in = await self.call.identify()
             if place == "next" and (self.next or signed_in is not None):
-                self._leave_notice(notice)
+                self.notes.leave_notice(notice)
                 raise Answer(self.next or self.auth.settings.after_sign_in)
             if place == "sign-out":
-                self._leave_notice(notice)
+                self.notes.leave_notice(notice)
                 raise Answer(self.next or self.auth.settings.after_sign_out, headers=FORGET)
             if place.partition("?")[0] in self.screens.routes:
-                self._leave_notice(screen.notices.get(place, notice))
+                self.notes.leave_notice(screen.notices.get(place, notice))
                 path, mark, query = place.partition("?")
                 raise Answer(
                     self.base
@@ -384,10 +300,12 @@ class _Visit:
                     + (mark + query if query else f"?{urlencode({'next': self.next})}" if self.next else "")
                 )
         if not self.htmx:
-            self._leave_notice(notice)
+            self.notes.leave_notice(notice)
             raise Answer(self.screens.href(screen.path, self.next))
         data = await self._load(feature, screen)
-        return self._page(screen, 200, data=data, notice=words.NOTICES.get(notice), values={"email": self._typed()})
+        return self._page(
+            screen, 200, data=data, notice=words.NOTICES.get(notice), values={"email": self.notes.typed()}
+        )
 
     async def _refused(
         self, feature: Feature, screen: Screen, operation: Operation, refused: AuthError, values: Mapping[str, str]
@@ -396,13 +314,13 @@ class _Visit:
             self._require(None)
         if refused.screen and refused.screen != screen.path and refused.screen in self.screens.routes:
             if operation.route.sends_mail:
-                self._sent()  # the letter that leads out of the refusal
+                self.notes.sent()  # the letter that leads out of the refusal
             raise Answer(self.screens.href(refused.screen, self.next))
         if screen.takes_token and refused.code in SPENT_LINK:
             return self._spent(screen)
         status = refused.status if refused.status in (429, 503) else 422
         wait = refused.retry_after if isinstance(refused, TooManyRequests) else None
-        answer = await self._again(feature, screen, status, self._wrongs(refused, operation), values, wait=wait)
+        answer = await self._again(feature, screen, status, self._told(refused, operation), values, wait=wait)
         return answer[0], answer[1], [*answer[2], *carry.header_lines(refused.headers)]
 
     async def _again(
@@ -421,17 +339,17 @@ class _Visit:
         except AuthError as refused:
             return self._refused_load(screen, refused)
         return self._page(
-            screen, status, data=data, problems=problems, values={"email": self._typed(), **values}, wait=wait
+            screen, status, data=data, problems=problems, values={"email": self.notes.typed(), **values}, wait=wait
         )
 
     async def _load(self, feature: Feature, screen: Screen) -> Any:
         if screen.loads is None:
             return None
         load = getattr(feature, screen.loads.__name__)
-        visit = Visit(query=self.query, token=self._token(screen), email=self._typed())
+        visit = Visit(query=self.query, token=self.notes.token(screen), email=self.notes.typed())
         data = await load(self.call, visit)
         if hasattr(data, "can_resend_in"):
-            data = replace(data, can_resend_in=self._pause())
+            data = replace(data, can_resend_in=self.notes.pause())
         return data
 
     def _refused_load(self, screen: Screen, refused: AuthError) -> tuple[int, bytes, HeaderList]:
@@ -443,12 +361,12 @@ class _Visit:
 
     def _spent(self, screen: Screen) -> tuple[int, bytes, HeaderList]:
         """410: which link it was, and one button for a new one."""
-        self.call.cookies.expire(self.auth.cookie_name("ui_token"), path=self.base)
+        self.notes.drop_token()
         heading, sentence = words.PAGES[410]
         target = self.screens.routes.get(screen.expired)
         form: tuple[str, str, Mapping[str, str]] | None = None
         action: tuple[str, str] | None = ("Ask for a new link", self.base + screen.expired)
-        email = self._typed()
+        email = self.notes.typed()
         if target is not None and email:
             hidden = {"email": email, **({"with": "send"} if "send" in target[1].others else {})}
             form, action = ("Send a new one", self.base + screen.expired, hidden), None
@@ -490,7 +408,7 @@ class _Visit:
     ) -> tuple[int, bytes, HeaderList]:
         page = self._new_page(screen.path, data=data)
         page.values, page.problems, page.notice, page.wait = values, problems, notice, wait
-        page.fields = tuple(self._extra(column, page) for column in self.auth.own_columns if column.rules.sent)
+        page.fields = tuple(extra_field(column, page.person) for column in self.auth.own_columns if column.rules.sent)
         return status, self._render(screen.template, page), []
 
     def _new_page(self, path: str, *, data: Any) -> Page:
@@ -503,7 +421,7 @@ class _Visit:
         return Page(
             screens=self.screens,
             path=path,
-            csrf_token=self._form_token(),
+            csrf_token=self.notes.form_token(),
             next=self.next,
             htmx=self.htmx,
             data=data,
@@ -514,22 +432,9 @@ class _Visit:
     def _render(self, template: str, page: Page) -> bytes:
         return self.screens.render(template, page)
 
-    def _extra(self, column: Column, page: Page) -> ExtraField:
-        rules = column.rules
-        kinds = {"boolean": "checkbox", "integer": "number"}
-        return ExtraField(
-            name=column.name,
-            label=rules.label or column.attribute.replace("_", " ").capitalize(),
-            hint=rules.hint,
-            type=kinds.get(column.kind, "text"),
-            autocomplete=rules.autocomplete,
-            value=getattr(page.person, column.attribute, None),
-            optional=column.has_default,
-        )
-
     def _require(self, signed_in: SignedIn[Any] | None) -> None:
         if signed_in is None:
-            self._leave_notice("sign-in-first")
+            self.notes.leave_notice("sign-in-first")
             raise Answer(self.screens.href("/sign-in", self.base + self.path))
 
     def _leave(self, location: str) -> tuple[int, bytes, HeaderList]:
@@ -543,160 +448,26 @@ class _Visit:
         except AuthError as refused:
             self.call.event("security.origin_refused", outcome="denied", reason=refused.code)
             raise
-        if not self._form_token_is_good(form.get("csrf_token", "")):
+        if not self.notes.form_token_is_good(form.get("csrf_token", "")):
             self.call.event("security.origin_refused", outcome="denied", reason="form token")
             raise StaleForm
 
-    def _form_token(self) -> str:
-        """A token that only a page of ours, opened in this browser within the last hours, can hold."""
-        browser = self._get("ui_browser")
-        if browser is None:
-            browser = random_text(32)
-            self._set("ui_browser", browser, None)
-        made = str(int(self.call.now.timestamp()))
-        return f"{made}.{self.auth.secrets.fingerprint('form', browser, made)}"
-
-    def _form_token_is_good(self, token: str) -> bool:
-        browser = self._get("ui_browser")
-        made, _, given = token.partition(".")
-        if browser is None or not (made.isascii() and made.isdigit() and len(made) < 12):
-            return False
-        if not 0 <= self.call.now.timestamp() - int(made) + 1 < FORM_LIFETIME:
-            return False
-        expected = self.auth.secrets.fingerprint("form", browser, made)
-        return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
-
-    def _left_empty(
-        self, screen: Screen, operation: Operation, form: Mapping[str, str], *, default: bool
-    ) -> list[Wrong]:
-        """A browser sends what was not filled in as empty text; a person left it out all the same."""
-        kind = operation.route.input
-        required = list(screen.requires) if default else []
-        for each in input_fields(kind) if kind else ():
-            if not each.optional and not each.rest and each.key != "token":
-                required.append(each.key)
-        return [
-            Wrong(field=key, message=words.FIELDS.get(key, words.SENTENCES["MISSING_FIELD"]))
-            for key in required
-            if not form.get(key, "").strip(" ")
-        ]
-
-    def _given(self, screen: Screen, operation: Operation, form: Mapping[str, str]) -> dict[str, Any]:
-        """Form fields as the input wants them: ticks become booleans, digits of number fields numbers."""
-        given: dict[str, Any] = {key: value for key, value in form.items() if key not in OWN_KEYS}
-        kind = operation.route.input
-        fields = input_fields(kind) if kind else ()
-        for each in fields:
-            if each.type is bool and (each.key in given or each.key in screen.checkboxes):
-                given[each.key] = given.get(each.key) == "true"
-            if each.key == "token" and screen.takes_token:
-                given["token"] = self._token(screen) or ""
-        if any(each.rest for each in fields):
-            for column in self.auth.own_columns:
-                if column.rules.sent:
-                    self._own_field(column, given)
-        return given
-
-    def _own_field(self, column: Column, given: dict[str, Any]) -> None:
-        text = given.get(column.name)
-        if column.kind == "boolean":
-            given[column.name] = text == "true"
-        elif text == "" and column.optional:
-            given[column.name] = None
-        elif (
-            column.kind == "integer"
-            and text
-            and len(text) < 16
-            and text.lstrip("-").isascii()
-            and text.lstrip("-").isdigit()
-        ):
-            given[column.name] = int(text)
-
-    def _wrongs(self, refused: AuthError, operation: Operation) -> list[Wrong]:
-        """Turn a refusal into what a page says, beside the field that it is about."""
-        kind = operation.route.input
-        fields = input_fields(kind) if kind else ()
-        keys = {each.key for each in fields}
-        if isinstance(refused, InvalidInput) and refused.problems:
-            return [self._wrong_input(problem.field, problem.text, fields) for problem in refused.problems]
-        key = refused.field
-        if key == "password" and key not in keys:
-            key = "newPassword"
-        if refused.code == "INVALID_PASSWORD":
-            key = "currentPassword" if "currentPassword" in keys else "password"
-        sentence = words.SENTENCES.get(refused.code) or words.NO_CODE.get(refused.message) or words.PAGES[500][1]
-        wait = refused.retry_after if isinstance(refused, TooManyRequests) else 0
-        passwords = self.auth.passwords
-        sentence = sentence.format(
-            shortest=passwords.shortest, longest=passwords.longest, wait=words.wait_in_words(wait)
+    def _told(self, refused: AuthError, operation: Operation) -> list[Wrong]:
+        links = tuple(
+            (text, self.screens.href(path, self.next))
+            for text, path in words.LINKS.get(refused.code, ())
+            if path in self.screens.routes
         )
-        return [Wrong(field=key, message=sentence, links=self._links(refused.code))]
+        found = wrongs(refused, operation, self.auth.passwords)
+        return [replace(wrong, links=links) for wrong in found] if links else found
 
-    def _wrong_input(self, key: str, text: str, fields: Sequence[Any]) -> Wrong:
-        rules = next((each.rules for each in fields if each.key == key and isinstance(each.rules, Text)), None)
-        if "control characters" in text:
-            return Wrong(field=key, message=words.UNPRINTABLE)
-        if text.startswith("Too big") and rules is not None:
-            return Wrong(field=key, message=words.TOO_LONG.format(longest=rules.longest))
-        if text.startswith("Too big"):
-            return Wrong(field=key, message=words.TOO_LONG.format(longest=text.partition("<=")[2].partition(" ")[0]))
-        return Wrong(field=key or None, message=words.FIELDS.get(key, words.SENTENCES["VALIDATION_ERROR"]))
-
-    def _links(self, code: str) -> tuple[tuple[str, str], ...]:
-        """Words of the sentence that lead somewhere, and where."""
-        wanted = {
-            "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": (
-                ("Sign in", "/sign-in"),
-                ("reset the password", "/forgot-password"),
-            ),
-            "INVALID_EMAIL_OR_PASSWORD": (("reset your password", "/forgot-password"),),
-        }.get(code, ())
-        return tuple((text, self.screens.href(path, self.next)) for text, path in wanted if path in self.screens.routes)
+    def _closed(self) -> tuple[int, bytes, HeaderList]:
+        heading, sentence = words.CLOSED
+        action = self.screens.way_forward(404, self.path)
+        return self._message(403, SystemPage(heading=heading, sentences=(sentence,), action=action))
 
     def _checked_next(self, given: str) -> str:
         return given if given and is_relative(given) else ""
-
-    def _token(self, screen: Screen) -> str | None:
-        if not screen.takes_token:
-            return None
-        path, bar, token = (self._get("ui_token") or "").partition("|")
-        return token if bar and path == screen.path else None
-
-    def _typed(self) -> str:
-        return self._get("ui_email") or ""
-
-    def _sent(self) -> None:
-        """From now on the next letter has to wait, whether there was anybody to write to or not."""
-        self._set("ui_sent", str(int(self.call.now.timestamp())), SEND_PAUSE)
-
-    def _pause(self) -> int:
-        sent = self._get("ui_sent")
-        if sent is None or not sent.isdigit():
-            return 0
-        return max(0, min(SEND_PAUSE, int(sent) + SEND_PAUSE - int(self.call.now.timestamp())))
-
-    def _leave_notice(self, notice: str) -> None:
-        if notice:
-            self._set("ui_notice", notice, 60)
-
-    def _take_notice(self) -> str | None:
-        notice = self._get("ui_notice")
-        if notice is None:
-            return None
-        self.call.cookies.expire(self.auth.cookie_name("ui_notice"), path=self.base)
-        return words.NOTICES.get(notice)
-
-    def _set(self, name: str, value: str, max_age: int | None) -> None:
-        """Write a signed cookie that only the screens get."""
-        signed = self.auth.secrets.sign_as(f"cookie:{name}", value)
-        self.call.cookies.set(self.auth.cookie_name(name), signed, max_age=max_age, path=self.base)
-
-    def _get(self, name: str) -> str | None:
-        """Read a cookie of ours, also one that this answer is about to set."""
-        full = self.auth.cookie_name(name)
-        change = self.call.cookies.changes.get((full, self.base))
-        value = unquote(change.value) if change else self.call.cookies.get(full)
-        return self.auth.secrets.unsign_as(f"cookie:{name}", value) if value else None
 
 
 def _bound(feature: Feature, handler: Handler) -> Operation:

@@ -50,6 +50,12 @@ SENTENCES: Mapping[str, str] = {
     "NOT_FOUND": "There is no such page.",
 }
 
+LINKS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": (("Sign in", "/sign-in"), ("reset the password", "/forgot-password")),
+    "INVALID_EMAIL_OR_PASSWORD": (("reset your password", "/forgot-password"),),
+}
+"""Words of a sentence that lead to a screen."""
+
 NO_CODE: Mapping[str, str] = {
     "Email is the same": "That is already your email. Type the new one.",
     "No fields to update": "There is nothing to save yet. Change something first.",
@@ -93,6 +99,8 @@ PAGES: Mapping[int, tuple[str, str]] = {
     ),
     503: ("We are busy right now", "Nothing was changed. Wait a moment and reload this page."),
 }
+
+CLOSED = ("Sign-up is closed", "Nobody can create an account here at the moment. If you have one, sign in.")
 
 KNOWN_ERRORS: Mapping[str, tuple[str, str]] = {
     "INVALID_TOKEN": ("This link has expired", "It was already used, or it is too old. Ask for a new one."),

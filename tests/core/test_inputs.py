@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authmw.core.errors import AuthError, InvalidInput
-from authmw.core.inputs import Email, Flag, Image, Name, Text, Typed, Url, convert, is_email, parse_input
+from authmw.core.inputs import NOTHING, Email, Flag, Image, Name, Text, Typed, Url, convert, is_email, parse_input
 from authmw.features.password import SignUp
 
 
@@ -117,14 +117,15 @@ def test_the_query_is_named_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "received"), [(None, "undefined"), ([], "array"), ("x", "string"), (5, "number"), (True, "boolean")]
+    ("given", "received"),
+    [(NOTHING, "undefined"), (None, "null"), ([], "array"), ("x", "string"), (5, "number"), (True, "boolean")],
 )
 def test_what_is_no_object_is_refused(given: object, received: str) -> None:
     assert refusal(Order, given) == f"[body] Invalid input: expected object, received {received}"
 
 
 def test_signing_up_without_any_body_is_refused_twice_as_on_the_wire() -> None:
-    assert refusal(SignUp, None) == (
+    assert refusal(SignUp, NOTHING) == (
         "[body] Invalid input: expected object, received undefined; "
         "[body] Invalid input: expected record, received undefined"
     )
@@ -136,7 +137,7 @@ def test_an_empty_password_at_sign_up_is_too_small() -> None:
 
 
 def test_no_body_is_fine_where_nothing_is_needed() -> None:
-    assert parse_input(Optional, None) == Optional()
+    assert parse_input(Optional, NOTHING) == Optional()
     refusal(Optional, [])
 
 

@@ -197,6 +197,15 @@ def test_removing_a_secret_kills_what_it_signed() -> None:
 
 
 @pytest.mark.sec("SEC-029")
+def test_what_the_newest_secret_encrypted_opens_when_the_older_ones_are_gone() -> None:
+    newest = "the-newest-secret-5647382910-qponmlkjihgfedcba"
+    during = Secrets([NEW, OLD])
+    sealed = during.encrypt("v", purpose="p")
+    for later in (Secrets([NEW]), Secrets([newest, NEW]), Secrets([newest, NEW, OLD])):
+        assert later.decrypt(sealed, purpose="p") == "v"
+
+
+@pytest.mark.sec("SEC-029")
 def test_with_several_secrets_what_is_encrypted_names_its_version() -> None:
     assert Secrets([NEW, OLD]).encrypt("v").startswith("$ba$2$")
     assert Secrets([NEW, OLD], versions=[7, 3]).encrypt("v").startswith("$ba$7$")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from authmw import Auth, ConfigurationError, ConsoleMailer, Settings
+from authmw.core.secrets import Secrets
 from authmw.stores.memory import MemoryStore
 
 SECRET = "a-secret-for-tests-0123456789-abcdefghijklmnop"
@@ -258,3 +259,16 @@ def test_outside_loopback_no_mailer_is_refused_with_the_line_to_write() -> None:
         Auth(away, database=MemoryStore())
     at_home = Auth(settings(secret=SECRET), database=MemoryStore())
     assert isinstance(at_home.mail.mailer, ConsoleMailer)
+
+
+def test_the_single_secret_beside_numbered_ones_is_the_one_from_before() -> None:
+    before = Secrets([OLDER])
+    secrets = from_environment(BETTER_AUTH_SECRETS=f"2:{SECRET}", BETTER_AUTH_SECRET=OLDER).load_secrets()
+    assert secrets.unsign(before.sign("token")) == "token"
+    assert secrets.decrypt(before.encrypt("kept")) == "kept"
+    assert secrets.encrypt("new").startswith("$ba$2$")
+
+
+def test_a_number_is_given_to_one_secret_only() -> None:
+    with pytest.raises(ConfigurationError, match="names a number twice"):
+        from_environment(BETTER_AUTH_SECRETS=f"1:{SECRET},1:{OLDER}").load_secrets()

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from harness import (
+
+from tests.interop.harness import (
     KINDS,
     SECRET,
     Kind,
@@ -48,7 +49,9 @@ def authmw(database_url: str, base_url: str, outbox: Path, **switches: str) -> I
 
 def migrate(env: dict[str, str]) -> None:
     command = [sys.executable, "-m", "authmw", "migrate", "example.everything:auth"]
-    result = subprocess.run(command, env=clean_environment(**env), cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, env=clean_environment(**env), cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -93,7 +96,9 @@ def use(base_url: str, made: Any) -> dict[str, Any]:
         def ask(path: str, body: Any = None, cookie: str = "") -> Any:
             client.cookies.clear()
             headers = {"cookie": cookie} if cookie else {}
-            answer = client.get(path, headers=headers) if body is None else client.post(path, json=body, headers=headers)
+            answer = (
+                client.get(path, headers=headers) if body is None else client.post(path, json=body, headers=headers)
+            )
             assert answer.status_code == 200, answer.text
             return answer
 

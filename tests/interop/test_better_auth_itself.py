@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from harness import KINDS, SECRET, Kind, better_auth, free_base_url, fresh_database, run_script
+
+from tests.interop.harness import KINDS, SECRET, Kind, better_auth, free_base_url, fresh_database, run_script
 
 FAR_FROM_UTC = {"TZ": "Pacific/Chatham"}
 """12:45 ahead of UTC: a date read in the wrong zone is off by a number that nothing else explains."""

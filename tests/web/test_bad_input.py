@@ -19,6 +19,7 @@ from authmw.core.events import Event
 from authmw.core.inputs import convert, input_fields
 from authmw.core.operation import Operation
 from authmw.core.origin import REDIRECT_FIELDS
+from authmw.features import Account, EmailVerification, Password, Sessions
 from authmw.web import carry
 from tests.support import ORIGIN, PASSWORD, browser, make_auth, outbox_of, plain_app
 from tests.web.raw import Answer, Header, ask, contents, nothing_happens, post
@@ -234,10 +235,10 @@ async def test_no_input_makes_us_work_long(body: bytes) -> None:
     async with world() as place:
 
         async def once() -> float:
-            before = time.perf_counter()
+            before = time.process_time()  # not the clock on the wall: other tests may run at the same time
             answer = await post(place.app, UP, body)
             assert answer.status in (400, 403)
-            return time.perf_counter() - before
+            return time.process_time() - before
 
         assert min([await once() for _ in range(3)]) < 0.05
 
@@ -608,6 +609,18 @@ async def test_an_address_in_other_letters_is_the_same_address(address: str) -> 
     async with world() as place:
         answer = await place.refused(UP, {**GOOD_UP, "email": address})
         assert (answer.status, answer.code) == (422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
+
+
+async def test_where_accounts_are_hidden_an_address_in_other_letters_is_taken_without_a_word() -> None:
+    features = [Password(), EmailVerification(required=True), Account(), Sessions()]
+    async with world(features=features) as place:
+        rows = await contents(place.auth)
+        answer = await post(place.app, UP, {**GOOD_UP, "email": "ANN@Example.com"})
+        assert (answer.status, answer.json()["token"], answer.cookies) == (200, None, {})
+        assert answer.json()["user"]["email"] == "ann@example.com"
+        await place.auth.mail.idle()
+        assert await contents(place.auth) == rows
+        assert [letter.kind for letter in outbox_of(place.auth).messages] == ["verify-email", "security-notice"]
 
 
 @pytest.mark.parametrize("key", ["role", "banned", "twoFactorEnabled"])

@@ -189,6 +189,17 @@ async def test_a_session_in_daily_use_ends_after_thirty_days_all_the_same() -> N
         assert not await place.is_ann(place.cookie)
 
 
+async def test_thirty_days_are_the_end_whatever_the_row_says() -> None:
+    async with a_place() as place:  # as a row that another server wrote, or that was written under other settings
+        [row] = (await contents(place.auth))["session"]
+        far = place.clock.now + timedelta(days=365)
+        await place.auth.database.update(type(row), {"id": row.id}, expires_at=far)
+        place.clock.forward(days=30, milliseconds=-1)
+        assert await place.is_ann(place.cookie)
+        place.clock.forward(milliseconds=1)
+        assert not await place.is_ann(place.cookie)
+
+
 async def test_a_session_that_is_not_to_be_remembered_never_slides() -> None:
     async with a_place() as place:
         answer = await place.ann.sign_in(rememberMe=False)
@@ -473,6 +484,16 @@ async def test_a_mistake_in_the_set_up_ends_the_start_with_the_line_to_write() -
     said = await life_of(make_auth(database=Old()).wrap(app))
     assert said == [{"type": "lifespan.startup.failed", "message": "The table user is missing. Run: authmw migrate"}]
     assert reached == []
+
+
+@pytest.mark.sec("SEC-190")
+async def test_a_database_that_is_down_at_the_start_ends_the_start() -> None:
+    class Down(MemoryStore):
+        async def open(self, tables: Any, *, create: bool | None = None) -> None:
+            raise Unavailable("the database does not answer")
+
+    said = await life_of(make_auth(database=Down()).wrap(Starlette()))
+    assert said == [{"type": "lifespan.startup.failed", "message": "the database does not answer"}]
 
 
 async def test_a_server_without_lifespan_opens_the_database_with_the_first_request() -> None:

@@ -12,6 +12,7 @@ import pytest
 from authmw import Auth
 from authmw.core.client_ip import client_ip, networks
 from authmw.features import Account, EmailVerification, Password, Sessions
+from authmw.web import carry
 from tests.support import ORIGIN, PASSWORD, Browser, Clock, browser, events_of, make_auth, outbox_of, plain_app
 from tests.web.raw import Answer, Header, ask, post
 
@@ -452,6 +453,30 @@ async def test_clients_behind_a_trusted_proxy_are_told_apart() -> None:
         # Whoever cannot be told is limited too, all together.
         shared = [await status(*lines) for lines in ((), ("rubbish",), ("1.2.3.4", "5.6.7.8"), ("10.0.0.2",))]
         assert shared == [401, 401, 401, 429]
+
+
+@pytest.mark.sec("SEC-063")
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]], ids=["no proxy", "proxy"])
+async def test_little_is_remembered_of_what_anybody_may_write(
+    proxies: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered: list[tuple[str, ...]] = []
+
+    def watching(peer: str | None, forwarded: tuple[str, ...], trusted: Any) -> str | None:
+        remembered.append(forwarded)
+        return client_ip(peer, forwarded, trusted)
+
+    monkeypatch.setattr(carry, "client_ip", watching)
+    auth = make_auth(trusted_proxies=proxies)
+    app = auth.wrap(plain_app(auth))
+    body = {"email": "nobody@example.com", "password": WRONG}
+    for lines in (["1.2.3.4, " * 7000 + CLIENT], ["1.2.3.4"] * 500):
+        await post(
+            app, "/sign-in/email", body, headers=[("x-forwarded-for", line) for line in lines], client=(PROXY, 1)
+        )
+    assert all(sum(map(len, forwarded)) <= 1024 for forwarded in remembered)
+    assert [event.ip for event in events_of(auth)] == ([CLIENT, None] if proxies else [PROXY, PROXY])
+    await auth.stop()
 
 
 @pytest.mark.sec("SEC-063")

@@ -1,0 +1,97 @@
+"""Between a form and an operation's input: what was typed, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..core.errors import AuthError, InvalidInput, TooManyRequests
+from ..core.feature import Screen
+from ..core.inputs import Text, input_fields
+from ..core.operation import Operation
+from ..core.origin import REDIRECT_FIELDS
+from ..core.passwords import Passwords
+from ..core.schema import Column
+from . import words
+from .page import Wrong
+
+OWN_KEYS = frozenset({"csrf_token", "next", "with", *REDIRECT_FIELDS})
+"""Keys that a form has for the screen, not for the operation; where to go afterwards is not a form's to say."""
+
+
+def left_empty(screen: Screen, operation: Operation, form: Mapping[str, str], *, default: bool) -> list[Wrong]:
+    """A browser sends what was not filled in as empty text; a person left it out all the same."""
+    kind = operation.route.input
+    required = list(screen.requires) if default else []
+    for each in input_fields(kind) if kind else ():
+        if not each.optional and not each.rest and each.key != "token":
+            required.append(each.key)
+    return [
+        Wrong(field=key, message=words.FIELDS.get(key, words.SENTENCES["MISSING_FIELD"]))
+        for key in required
+        if not form.get(key, "").strip(" ")
+    ]
+
+
+def values_for(
+    screen: Screen, operation: Operation, form: Mapping[str, str], *, own: Sequence[Column], token: str | None
+) -> dict[str, Any]:
+    """Form fields as the input wants them: ticks become booleans, digits of number fields numbers."""
+    given: dict[str, Any] = {key: value for key, value in form.items() if key not in OWN_KEYS}
+    kind = operation.route.input
+    fields = input_fields(kind) if kind else ()
+    for each in fields:
+        if each.type is bool and (each.key in given or each.key in screen.checkboxes):
+            given[each.key] = given.get(each.key) == "true"
+        if each.key == "token" and screen.takes_token:
+            given["token"] = token or ""
+    if any(each.rest for each in fields):
+        for column in own:
+            if column.rules.sent:
+                _own_value(column, given)
+    return given
+
+
+def wrongs(refused: AuthError, operation: Operation, passwords: Passwords) -> list[Wrong]:
+    """Turn a refusal into what a page says, beside the field that it is about."""
+    kind = operation.route.input
+    fields = input_fields(kind) if kind else ()
+    keys = {each.key for each in fields}
+    if isinstance(refused, InvalidInput) and refused.problems:
+        return [_wrong_input(problem.field, problem.text, fields) for problem in refused.problems]
+    key = refused.field
+    if key == "password" and key not in keys:
+        key = "newPassword"
+    if refused.code == "INVALID_PASSWORD":
+        key = "currentPassword" if "currentPassword" in keys else "password"
+    sentence = words.SENTENCES.get(refused.code) or words.NO_CODE.get(refused.message) or words.PAGES[500][1]
+    wait = refused.retry_after if isinstance(refused, TooManyRequests) else 0
+    sentence = sentence.format(shortest=passwords.shortest, longest=passwords.longest, wait=words.wait_in_words(wait))
+    return [Wrong(field=key, message=sentence)]
+
+
+def _own_value(column: Column, given: dict[str, Any]) -> None:
+    text = given.get(column.name)
+    if column.kind == "boolean":
+        given[column.name] = text == "true"
+    elif text == "" and column.optional:
+        given[column.name] = None
+    elif (
+        column.kind == "integer"
+        and text
+        and len(text) < 16
+        and text.lstrip("-").isascii()
+        and text.lstrip("-").isdigit()
+    ):
+        given[column.name] = int(text)
+
+
+def _wrong_input(key: str, text: str, fields: Sequence[Any]) -> Wrong:
+    rules = next((each.rules for each in fields if each.key == key and isinstance(each.rules, Text)), None)
+    if "control characters" in text:
+        return Wrong(field=key, message=words.UNPRINTABLE)
+    if text.startswith("Too big") and rules is not None:
+        return Wrong(field=key, message=words.TOO_LONG.format(longest=rules.longest))
+    if text.startswith("Too big"):
+        return Wrong(field=key, message=words.TOO_LONG.format(longest=text.partition("<=")[2].partition(" ")[0]))
+    return Wrong(field=key or None, message=words.FIELDS.get(key, words.SENTENCES["VALIDATION_ERROR"]))

@@ -1,0 +1,327 @@
+"""Every screen in every state it can be in, and the way there. Tests and pictures go through all of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from authmw import Auth
+from tests.browser.window import Window
+from tests.support import PASSWORD
+
+Way = Callable[[Window], None]
+_number = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class State:
+    """`screen` is the path of the screen, `name` says which state; `strict`: on the site that wants addresses confirmed."""
+
+    screen: str
+    name: str
+    way: Way
+    strict: bool = False
+
+    @property
+    def slug(self) -> str:
+        return f"{self.screen.strip('/').replace('/', '-')}--{self.name}"
+
+
+STATES: list[State] = []
+SYSTEM_SCREENS = {"/error", "/403", "/404", "/410", "/429", "/500", "/503", "/dev/mail"}
+
+
+def state(screen: str, name: str = "fresh", *, strict: bool = False) -> Callable[[Way], Way]:
+    def keep(way: Way) -> Way:
+        STATES.append(State(screen, name, way, strict))
+        return way
+
+    return keep
+
+
+def new_email() -> str:
+    return f"ann.lee+{next(_number)}@example.com"
+
+
+def screens_of(auth: Auth[Any]) -> set[str]:
+    """The paths of all screens that features declare; the test site's own trouble stands for 429, 500 and 503."""
+    return {screen.path for _, screen in auth.screens} - {"/trouble"}
+
+
+# Sign in, sign up, leave
+
+
+@state("/sign-in")
+def sign_in(window: Window) -> None:
+    window.open("/auth/sign-in")
+
+
+@state("/sign-in", "sent here")
+def sign_in_first(window: Window) -> None:
+    window.open("/dashboard")
+    window.sees_notice("Sign in to continue.")
+
+
+@state("/sign-in", "wrong")
+def sign_in_wrong(window: Window) -> None:
+    window.open("/auth/sign-in")
+    window.fill(email="ann.lee@example.com", password="wrong wrong wrong")
+    window.press("Sign in")
+    window.sees_problem("The email or password is not right.")
+
+
+@state("/sign-in", "empty")
+def sign_in_empty(window: Window) -> None:
+    window.open("/auth/sign-in")
+    window.press("Sign in")
+    window.sees_problem("Enter your password.")
+
+
+@state("/sign-in", "no connection")
+def sign_in_without_connection(window: Window) -> None:
+    window.open("/auth/sign-in")
+    window.page.route("**/auth/sign-in", lambda route: route.abort())
+    window.press("Sign in")
+    window.page.locator("[data-am-neterr]").first.wait_for()
+    window.page.unroute_all()
+    window.forgive_the_network()
+
+
+@state("/sign-up")
+def sign_up(window: Window) -> None:
+    window.open("/auth/sign-up")
+
+
+@state("/sign-up", "empty")
+def sign_up_empty(window: Window) -> None:
+    window.open("/auth/sign-up")
+    window.press("Create account")
+    window.sees_problem("Enter your name.")
+
+
+@state("/sign-up", "taken")
+def sign_up_taken(window: Window) -> None:
+    email = new_email()
+    window.sign_up_aside(email)
+    window.context.clear_cookies()
+    window.open("/auth/sign-up")
+    window.fill(name="Ann Lee", email=email, password=PASSWORD)
+    window.press("Create account")
+    window.sees_problem("There is already an account with this email.")
+
+
+@state("/sign-out", "signed in")
+def sign_out(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/sign-out")
+
+
+@state("/sign-out", "signed out")
+def signed_out(window: Window) -> None:
+    window.open("/auth/sign-out")
+
+
+# Forgotten password
+
+
+@state("/forgot-password")
+def forgot_password(window: Window) -> None:
+    window.open("/auth/forgot-password")
+
+
+@state("/forgot-password", "wrong")
+def forgot_password_wrong(window: Window) -> None:
+    window.open("/auth/forgot-password")
+    window.fill(email="ann.lee")
+    window.press("Send reset link")
+    window.sees_problem("Enter an email address")
+
+
+@state("/check-email", "sent")
+def check_email(window: Window) -> None:
+    window.open("/auth/forgot-password")
+    window.fill(email="ann.lee@gmail.com")
+    window.press("Send reset link")
+    window.sees_heading("Check your email")
+
+
+@state("/check-email", "too soon")
+def check_email_too_soon(window: Window) -> None:
+    check_email(window)
+    window.press("Send again")
+    window.sees_problem("Too many tries. Wait")
+
+
+@state("/check-email", "address unknown")
+def check_email_of_nobody(window: Window) -> None:
+    window.open("/auth/check-email")
+
+
+@state("/check-email", "sent again")
+def check_email_again(window: Window) -> None:
+    window.open("/auth/check-email")
+    window.fill(email="ann.lee@example.com")
+    window.press("Send reset link")
+    window.sees_notice("We have sent it again.")
+
+
+@state("/reset-password")
+def reset_password(window: Window) -> None:
+    email = new_email()
+    window.sign_up_aside(email)
+    window.open_reset_link(email)
+    window.sees_heading("Choose a new password")
+
+
+@state("/reset-password", "wrong")
+def reset_password_wrong(window: Window) -> None:
+    reset_password(window)
+    window.fill(newPassword="short")
+    window.press("Change password")
+    window.sees_problem("Use a longer password")
+
+
+# Confirm the address
+
+
+@state("/verify-email", "waiting")
+def verify_email_waiting(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/verify-email")
+
+
+@state("/verify-email", "waiting after sign-up", strict=True)
+def verify_email_waiting_strictly(window: Window) -> None:
+    window.open("/auth/sign-up")
+    window.fill(name="Ann Lee", email=new_email(), password=PASSWORD)
+    window.press("Create account")
+    window.sees_heading("Confirm your email")
+
+
+@state("/verify-email", "address unknown")
+def verify_email_of_nobody(window: Window) -> None:
+    window.open("/auth/verify-email")
+
+
+@state("/verify-email", "confirm")
+def verify_email_confirm(window: Window) -> None:
+    email = new_email()
+    window.sign_up_aside(email)
+    window.open(window.site.link(email, "verify-email"))
+    window.page.get_by_role("button", name="Confirm email").wait_for()
+
+
+@state("/verify-email", "done")
+def verify_email_done(window: Window) -> None:
+    verify_email_confirm(window)
+    window.press("Confirm email")
+    window.sees_heading("Dashboard")
+    window.open("/auth/verify-email")
+    window.sees_heading("Your email is confirmed")
+
+
+# The account
+
+
+@state("/settings/profile")
+def profile(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/profile")
+
+
+@state("/settings/profile", "wrong")
+def profile_wrong(window: Window) -> None:
+    profile(window)
+    window.fill(name="")
+    window.press("Save profile")
+    window.sees_problem("Enter your name.")
+
+
+@state("/settings/profile", "saved")
+def profile_saved(window: Window) -> None:
+    profile(window)
+    window.fill(name="Ann Beam")
+    window.press("Save profile")
+    window.sees_notice("Your profile is saved.")
+
+
+@state("/settings/profile", "long words")
+def profile_long(window: Window) -> None:
+    email = f"{'a' * 60}.{next(_number)}@{'b' * 60}.example.com"
+    window.sign_up_aside(email, name="Wolfeschlegelsteinhausenbergerdorff" * 3)
+    window.open("/auth/settings/profile")
+
+
+# What cannot be shown, done or found
+
+
+@state("/error", "known")
+def error_known(window: Window) -> None:
+    window.open("/auth/error?error=INVALID_TOKEN")
+
+
+@state("/error", "unknown")
+def error_unknown(window: Window) -> None:
+    window.open("/auth/error?error=what_is_this&error_description=nothing")
+
+
+@state("/403")
+def page_403(window: Window) -> None:
+    window.open("/auth/sign-in")
+    window.context.clear_cookies()  # the form's token belongs to a cookie that is gone
+    window.press("Sign in")
+    window.sees_heading("This page was open too long")
+
+
+@state("/404")
+def page_404(window: Window) -> None:
+    window.open("/auth/nothing")
+
+
+@state("/410", "with a button")
+def page_410(window: Window) -> None:
+    email = new_email()
+    window.sign_up_aside(email)
+    window.open_reset_link(email)
+    window.fill(newPassword=PASSWORD)
+    window.press("Change password")
+    window.sees_heading("Sign in to Lighthouse")
+    window.open(window.site.link(email, "reset-password"))
+    window.sees_heading("This link has expired")
+
+
+@state("/410", "without address")
+def page_410_of_nobody(window: Window) -> None:
+    window.open("/auth/verify-email?token=nothing")
+    window.sees_heading("This link has expired")
+
+
+@state("/429")
+def page_429(window: Window) -> None:
+    window.open("/auth/trouble?with=many")
+
+
+@state("/500")
+def page_500(window: Window) -> None:
+    window.open("/auth/trouble?with=fault")
+
+
+@state("/503")
+def page_503(window: Window) -> None:
+    window.open("/auth/trouble?with=busy")
+
+
+@state("/dev/mail", "empty")
+def dev_mail_empty(window: Window) -> None:
+    window.context.request.get("/forget-letters")
+    window.open("/auth/dev/mail")
+
+
+@state("/dev/mail", "letters")
+def dev_mail(window: Window) -> None:
+    email = new_email()
+    window.sign_up_aside(email)
+    window.site.link(email, "verify-email")
+    window.open("/auth/dev/mail")

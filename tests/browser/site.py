@@ -1,0 +1,181 @@
+"""The application that the browser tests visit, in a process of its own: `python -m tests.browser.site`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
+
+from authmw import Auth, ConsoleMailer, FileMailer, Hashing, Message, Public, Settings, UIConfig, User
+from authmw.core.call import Call
+from authmw.core.errors import TooManyRequests
+from authmw.core.feature import Feature, Screen, Visit
+from authmw.core.passwords import Passwords
+from authmw.core.store import Unavailable
+from authmw.features import EmailVerification, Password
+from authmw.stores.memory import MemoryStore
+from tests.support import SECRET
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LETTER_SECONDS = 10.0
+"""Letters go out after the answer, on a machine that may be busy."""
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main><h1>{title}</h1>{body}</main></body></html>"""
+
+
+# The application
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeper(User):
+    """A person of this application, with fields of its own on the forms."""
+
+    town: str | None = field(default=None, metadata=Public(label="Town", hint="Where your lighthouse stands."))
+    newsletter: bool = field(default=False, metadata=Public(label="Send me the newsletter"))
+
+
+class Trouble(Feature):
+    """A screen on which everything goes wrong, one way by each word."""
+
+    async def trouble(self, call: Call[Any], visit: Visit) -> None:
+        match visit.query.get("with"):
+            case "fault":
+                raise RuntimeError("as asked")
+            case "busy":
+                raise Unavailable("as asked")
+            case "many":
+                raise TooManyRequests(90)
+
+    screens: ClassVar = (Screen(path="/trouble", template="password/forgot_password.html", loads=trouble),)
+
+
+class BothMailer(ConsoleMailer):
+    """Letters for the development mailbox, and for the tests to read in a file."""
+
+    def __init__(self, outbox: str) -> None:
+        super().__init__()
+        self._file = FileMailer(outbox)
+
+    async def send(self, message: Message) -> None:
+        await super().send(message)
+        await self._file.send(message)
+
+
+def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
+    mailer = BothMailer(outbox)
+    auth = Auth(
+        Settings(
+            secret=SECRET,
+            base_url=base_url,
+            app_name="Lighthouse",
+            after_sign_in="/dashboard",
+            rate_limit=False,
+            environment={},
+        ),
+        features=[Password(), EmailVerification(required=required), Trouble()],
+        user_type=Keeper,
+        database=MemoryStore(),
+        mailer=mailer,
+        ui=UIConfig(terms_url="/terms", privacy_url="/privacy", support_url="/help"),
+    )
+    auth.passwords = Passwords(Hashing(memory=8, passes=1), better_auth=False, allow_weak=True)
+
+    async def home(request: Request) -> HTMLResponse:
+        return HTMLResponse(PAGE.format(title="Welcome", body='<p><a href="/dashboard">Your dashboard</a></p>'))
+
+    async def dashboard(request: Request) -> HTMLResponse:
+        user = auth.require(request).user
+        body = f'<p>Signed in as {escape(user.name)}, {escape(user.email)}.</p><p><a href="/auth/sign-out">Sign out</a></p>'
+        return HTMLResponse(PAGE.format(title="Dashboard", body=body))
+
+    async def forget_letters(request: Request) -> PlainTextResponse:
+        mailer.letters.clear()
+        return PlainTextResponse("forgotten")
+
+    routes = [Route("/", home), Route("/dashboard", dashboard), Route("/forget-letters", forget_letters)]
+    return auth.wrap(Starlette(routes=routes))
+
+
+def main() -> None:
+    """Serve on the socket that the parent has opened: nobody can take its port in between."""
+    import uvicorn
+
+    number, outbox, required = sys.argv[1:]
+    listening = socket.socket(fileno=int(number))
+    port = listening.getsockname()[1]
+    app = make_app(f"http://localhost:{port}", outbox, required=required == "required")
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)).run([listening])
+
+
+# The tests' side of it
+
+
+@dataclass(frozen=True)
+class Site:
+    base: str
+    outbox: Path
+
+    def letters(self, to: str, kind: str) -> list[dict[str, str]]:
+        lines = self.outbox.read_text().splitlines() if self.outbox.exists() else []
+        letters: list[dict[str, str]] = [json.loads(line) for line in lines]
+        return [letter for letter in letters if letter["to"] == to and letter["kind"] == kind]
+
+    def link(self, to: str, kind: str, *, number: int = 1) -> str:
+        """Wait for the letter of that `number` to somebody, and return its link."""
+        until = time.monotonic() + LETTER_SECONDS
+        while time.monotonic() < until:
+            letters = self.letters(to, kind)
+            if len(letters) >= number:
+                return letters[number - 1]["url"]
+            time.sleep(0.02)
+        raise AssertionError(f"there is no {kind} letter number {number} to {to}")
+
+
+@contextlib.contextmanager
+def running(*, required: bool = False) -> Iterator[Site]:
+    """Start the application on a free port; `required`: addresses must be confirmed before anybody signs in."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)  # requests wait here until the process is up
+        outbox = Path(folder, "outbox.jsonl")
+        number = listening.fileno()
+        words = [str(number), str(outbox), "required" if required else "open"]
+        log = Path(folder, "log.txt")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.browser.site", *words],
+                cwd=ROOT,
+                pass_fds=[number],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        port = listening.getsockname()[1]
+        listening.close()
+        try:
+            yield Site(f"http://localhost:{port}", outbox)
+        finally:
+            died = process.poll() is not None
+            process.terminate()
+            process.wait(timeout=10)
+            if died:
+                raise RuntimeError(f"the site died:\n{log.read_text()}")
+
+
+if __name__ == "__main__":
+    main()

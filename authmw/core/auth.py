@@ -61,7 +61,10 @@ class AuthCore(Generic[U]):
                 )
         self.user_type = user_type
         self.secrets = settings.load_secrets()
-        self.passwords = passwords or Passwords(hashing, better_auth=settings.shared_database)
+        shortest, longest = settings.password_length
+        self.passwords = passwords or Passwords(
+            hashing, shortest=shortest, longest=longest, better_auth=settings.shared_database
+        )
         self.database = database
         self.limiter = limiter
         self.clock = clock

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal
 from urllib.parse import quote, unquote_to_bytes
 
@@ -35,10 +36,18 @@ class SignedIn(Generic[U]):
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """What a feature may read of a request to find out who makes it. Header names are lower-case."""
+    """What a feature may read of a request to find out who makes it. `lines` are the headers as they came."""
 
     kind: Literal["http", "websocket"]
-    headers: Mapping[str, str]
+    lines: Sequence[tuple[bytes, bytes]]
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name; of one that came several times, the first. Made when they are read."""
+        found: dict[str, str] = {}
+        for name, value in self.lines:
+            found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,7 +77,9 @@ class Passwords:
                 "Hashing(...) is weaker than OWASP allows: use memory=19456, passes=2, or leave it out."
             )
         if not allow_weak and not (shortest >= 8 and 64 <= longest <= 1024):
-            raise ConfigurationError("Password(shortest=..., longest=...): at least 8, and between 64 and 1024.")
+            raise ConfigurationError(
+                "Settings(password_length=(shortest, longest)): at least 8, and between 64 and 1024: write (8, 128)."
+            )
         self.shortest, self.longest = shortest, longest
         self._argon2 = PasswordHasher(
             time_cost=hashing.passes, memory_cost=hashing.memory, parallelism=hashing.lanes, salt_len=16, hash_len=32

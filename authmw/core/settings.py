@@ -67,6 +67,9 @@ class Settings:
     fresh_for: timedelta = timedelta(days=1)
     """How long after signing in the sensitive operations may be used; zero: always."""
 
+    password_length: tuple[int, int] = (8, 128)
+    """The shortest and the longest password, in UTF-16 units: at least 8, and 64 to 1024."""
+
     rate_limit: bool | None = None
     rate_limit_store: Literal["memory", "database"] = "memory"
     shared_database: bool = False

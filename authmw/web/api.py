@@ -55,7 +55,7 @@ class Api:
         headers = carry.headers_of(scope)
         try:
             await self.auth.start()
-            call = carry.new_call(self.auth, scope, headers)
+            call = carry.new_call(self.auth, scope)
         except Exception as error:  # noqa: BLE001 - answered below, whatever it is
             await self._send_error(send, None, error, scope["path"])
             return
@@ -148,7 +148,6 @@ class Api:
         await carry.respond(send, 200, [*JSON_HEADERS, *extra], encode(shown))
 
     async def _send_error(self, send: Send, call: Call[Any] | None, error: Exception, where: str) -> None:
-        cookies = carry.cookie_headers(call) if call else []
         refused = carry.refusal(error, call)
         if refused is None:
             carry.log_fault(error, where)
@@ -158,7 +157,7 @@ class Api:
             (b"content-type", refused.media_type.encode()),
             *COMMON,
             *carry.header_lines(refused.headers),
-            *cookies,
+            *carry.cookie_headers(call, refused.status),
         ]
         await carry.respond(send, refused.status, lines, carry.error_body(refused))
 

@@ -73,31 +73,32 @@ class Gone(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-def headers_of(scope: Scope) -> dict[str, str]:
+def headers_of(scope: Scope) -> Mapping[str, str]:
     """The headers of a request by lower-case name; of one that came several times, the first."""
-    found: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
-    return found
+    return Connection(kind=scope["type"], lines=scope["headers"]).headers
 
 
-def new_call(auth: AuthCore[U], scope: Scope, headers: Mapping[str, str] | None = None) -> Call[U]:
+def new_call(auth: AuthCore[U], scope: Scope) -> Call[U]:
     """Make the call that a request is. Raise HeadersTooLarge."""
-    cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+    trusted = networks(tuple(auth.settings.trusted_proxies))
+    cookies, forwarded, user_agent = [], [], b""
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            cookies.append(value.decode("latin-1"))
+        elif name == b"user-agent":
+            user_agent = value
+        elif name == b"x-forwarded-for" and trusted:
+            # Anybody may write these, and `client_ip` remembers them: without proxies of ours they are not looked
+            # at, and the client stands at the right end.
+            forwarded.append(value[-LONGEST_FORWARDED:].decode("latin-1"))
     if sum(map(len, cookies)) > LARGEST_COOKIES:
         raise HeadersTooLarge
-    headers = headers_of(scope) if headers is None else headers
     peer = scope.get("client")
-    trusted = networks(tuple(auth.settings.trusted_proxies))
-    # Anybody may write these, and `client_ip` remembers them: without proxies of ours they are not looked at, and
-    # the client stands at the right end.
-    lines = (value for name, value in scope["headers"] if trusted and name == b"x-forwarded-for")
-    forwarded = tuple(value[-LONGEST_FORWARDED:].decode("latin-1") for value in lines)[:2]
     return auth.new_call(
         cookies=CookieJar(cookies),
-        ip=client_ip(peer[0] if peer else None, forwarded, trusted),
-        user_agent=headers.get("user-agent", "")[:LONGEST_USER_AGENT],
-        connection=Connection(kind=scope["type"], headers=headers),
+        ip=client_ip(peer[0] if peer else None, tuple(forwarded[:2]), trusted),
+        user_agent=user_agent[:LONGEST_USER_AGENT].decode("latin-1"),
+        connection=Connection(kind=scope["type"], lines=scope["headers"]),
     )
 
 
@@ -258,12 +259,13 @@ def error_body(error: AuthError) -> bytes:
     return encode(body) if body else b""
 
 
-def cookie_headers(call: Call[U]) -> HeaderList:
+def cookie_headers(call: Call[Any] | None, status: int = 200) -> HeaderList:
+    """The cookies that go with an answer; none with a fault, after which everything is as it was (SEC-190)."""
+    if call is None or not call.cookies.changes or status >= 500:
+        return []
     secure = call.auth.settings.secure
-    return [
-        (b"set-cookie", cookie_header(change, secure=secure).encode("latin-1"))
-        for change in call.cookies.changes.values()
-    ]
+    changes = call.cookies.changes.values()
+    return [(b"set-cookie", cookie_header(change, secure=secure).encode("latin-1")) for change in changes]
 
 
 def cookie_header(change: CookieChange, *, secure: bool) -> str:

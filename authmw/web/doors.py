@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.exceptions import HTTPException
-
 from ..core.auth import AuthCore
 from ..core.call import Call
 from ..core.errors import ConfigurationError
 from ..core.model import U
 from . import carry
-from .middleware import KEY, Identity
-
-
-class SignInRequired(HTTPException):
-    """401, or 303 to the sign-in screen for a browser that asked for a page."""
+from .middleware import KEY, Identity, SignInRequired
 
 
 def scope_of(connection: Any) -> Any:
@@ -46,7 +40,7 @@ def call_of(auth: AuthCore[U], connection: Any) -> Call[U]:
     return identity.call
 
 
-def sign_in_required(auth: AuthCore[Any], connection: Any) -> HTTPException:
+def sign_in_required(auth: AuthCore[Any], connection: Any) -> SignInRequired:
     scope = scope_of(connection)
     headers = carry.headers_of(scope)
     wants_page = "text/html" in headers.get("accept", "") and scope.get("method") in ("GET", "HEAD")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from starlette.exceptions import HTTPException
+
 from ..core.auth import AuthCore
 from ..core.call import Call, SignedIn
-from ..core.errors import AuthError, ConfigurationError
+from ..core.errors import ConfigurationError
 from ..core.model import U
 from ..core.origin import is_trusted
 from ..core.store import StoreError
@@ -15,6 +17,10 @@ from . import carry
 from .carry import App, HeaderList, Receive, Scope, Send
 
 KEY = "authmw"
+
+
+class SignInRequired(HTTPException):
+    """401, or 303 to the sign-in screen for a browser that asked for a page."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +77,11 @@ class AuthMiddleware:
         state["session"] = signed_in.session if signed_in else None
         scope[KEY] = identity
 
+        started = False
+
         async def send_with_cookies(message: Any) -> None:
+            nonlocal started
+            started = True
             if identity.call is not None and message["type"] in ("http.response.start", "websocket.accept"):
                 changes = carry.cookie_headers(identity.call)
                 if changes:
@@ -80,6 +90,12 @@ class AuthMiddleware:
 
         try:
             await self.app(scope, receive, send_with_cookies)
+        except SignInRequired as required:
+            # A framework that knows Starlette's exceptions has answered already; here is one that does not.
+            if kind != "http" or started:
+                raise
+            lines = carry.header_lines({"cache-control": "no-store", **(required.headers or {})})
+            await carry.respond(send_with_cookies, required.status_code, lines)
         finally:
             if identity.call is not None:
                 self.auth.settle(identity.call)
@@ -111,8 +127,7 @@ class AuthMiddleware:
         lines: HeaderList = [(b"cache-control", b"no-store"), (b"content-type", b"application/json")]
         if refused:
             lines += carry.header_lines(refused.headers)
-        if isinstance(error, AuthError) and call:  # a session that ended this moment takes its cookies along
-            lines += carry.cookie_headers(call)
+        lines += carry.cookie_headers(call, status)  # a session that ended this moment takes its cookies along
         await carry.respond(send, status, lines, carry.error_body(refused) if refused else b"")
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:

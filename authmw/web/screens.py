@@ -101,7 +101,7 @@ class Screens:
         try:
             headers = carry.headers_of(scope)
             await self.auth.start()
-            visit = _Visit(self, scope, headers, carry.new_call(self.auth, scope, headers), path)
+            visit = _Visit(self, scope, headers, carry.new_call(self.auth, scope), path)
             status, body, extra = await visit.answer(receive)
         except carry.Gone:
             return
@@ -109,7 +109,7 @@ class Screens:
             status, body, extra = self._fault(visit, error, path)
         call = visit.call if visit else None
         try:
-            lines = [*self._headers, *extra, *(carry.cookie_headers(call) if call else [])]
+            lines = [*self._headers, *extra, *carry.cookie_headers(call, status)]
             await carry.respond(send, status, lines, b"" if scope["method"] == "HEAD" else body)
         finally:
             if call is not None:

@@ -136,7 +136,7 @@ async def test_a_sign_up_that_is_no_object_is_a_validation_error(body: bytes, re
         assert answer.json()["message"] == f"{expected}; {expected.replace('object', 'record')}"
 
 
-async def test_null_is_no_body_for_any_route_that_needs_one() -> None:
+async def test_null_is_no_input_for_any_route_that_needs_one() -> None:
     async with world() as place:
         for operation in place.posts:
             if operation.route.input_optional or operation.route.path.startswith("/update-"):

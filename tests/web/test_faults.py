@@ -302,7 +302,8 @@ def database_of(kind: str, folder: Path) -> Database:
     return MemoryStore() if kind == "memory" else SqlStore(f"sqlite:///{folder / 'faults.db'}")
 
 
-@pytest.mark.sec("SEC-190", "SEC-025")
+@pytest.mark.sec("SEC-190")
+@pytest.mark.sec("SEC-025")
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_whichever_call_fails_nothing_is_half_done_and_asking_again_works(
@@ -362,7 +363,8 @@ async def test_a_commit_whose_outcome_is_unknown_may_be_asked_for_again(
             await whole(place.auth)
 
 
-@pytest.mark.sec("SEC-025", "SEC-192")
+@pytest.mark.sec("SEC-025")
+@pytest.mark.sec("SEC-192")
 @pytest.mark.parametrize("commit", ["lost before", "lost after"])
 async def test_a_reset_that_failed_at_the_end_works_once_later_or_never(commit: Commit) -> None:
     async with a_place(MemoryStore()) as place:
@@ -424,7 +426,8 @@ async def test_a_database_that_stays_down_is_503_on_every_route_that_needs_it() 
         assert (await client.session())["user"]["email"] == email
 
 
-@pytest.mark.sec("SEC-049", "SEC-190")
+@pytest.mark.sec("SEC-049")
+@pytest.mark.sec("SEC-190")
 async def test_who_brings_no_cookie_is_served_although_the_database_is_down() -> None:
     async with a_place(MemoryStore()) as place:
         place.store.passes = lambda what: False  # type: ignore[method-assign]
@@ -441,7 +444,8 @@ async def test_who_brings_no_cookie_is_served_although_the_database_is_down() ->
 SECRETS_OF_A_REQUEST = re.compile("correct horse|another long one|a-secret-for-tests")
 
 
-@pytest.mark.sec("SEC-175", "SEC-197")
+@pytest.mark.sec("SEC-175")
+@pytest.mark.sec("SEC-197")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_an_exception_nobody_expected_is_an_empty_500_with_a_reference_in_the_log(
     scenario: Scenario, caplog: pytest.LogCaptureFixture

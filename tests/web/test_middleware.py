@@ -363,7 +363,8 @@ async def test_chunks_reach_the_browser_as_they_are_made_also_when_a_cookie_is_a
         assert renewed.cookies == {"own": "1", COOKIE: place.ann.cookies[COOKIE]}
 
 
-@pytest.mark.sec("SEC-049", "SEC-190")
+@pytest.mark.sec("SEC-049")
+@pytest.mark.sec("SEC-190")
 async def test_with_the_database_down_nobody_passes_as_nobody() -> None:
     reached: list[dict[str, Any]] = []
     async with a_place(seen_by(reached)) as place:

@@ -911,3 +911,11 @@ async def test_the_screens_stand_below_whatever_path_was_chosen() -> None:
 async def test_every_screen_of_the_features_is_checked_somewhere_above() -> None:
     known = {path for path, _, _ in FORMS} | {"/sign-out", "/check-email", "/verify-email"}
     assert {screen.path for _, screen in make_auth().screens} == known
+
+
+async def test_a_closed_sign_up_says_so_and_nothing_leads_to_it() -> None:
+    async with serving(make_auth(features=[Password(sign_up=False), EmailVerification()])) as browser:
+        closed = await browser.get("/auth/sign-up")
+        assert closed.status_code == 403
+        assert "Sign-up is closed" in closed.text
+        assert "/auth/sign-up" not in (await browser.get("/auth/sign-in")).text

@@ -23,7 +23,7 @@ demo: $(VENV)/demo.stamp
 	@echo "  Everything is kept in authmw.db, here. Ctrl-C stops it."
 	@echo
 	@AUTHMW_BASE_URL=http://localhost:$(PORT) exec $(BIN)/uvicorn example.starlette_app:app \
-		--host localhost --port $(PORT) --no-access-log
+		--host localhost --port $(PORT) --no-access-log --no-proxy-headers --no-server-header
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .

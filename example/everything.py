@@ -70,8 +70,15 @@ def main() -> None:
     import uvicorn
 
     address = urlsplit(auth.settings.base_url)
+    # Who asks is for `trusted_proxies` to say: uvicorn by itself believes every header that comes over loopback.
     uvicorn.run(
-        app, host=address.hostname or "localhost", port=address.port or 80, log_level="warning", access_log=False
+        app,
+        proxy_headers=False,
+        server_header=False,
+        host=address.hostname or "localhost",
+        port=address.port or 80,
+        log_level="warning",
+        access_log=False,
     )
 
 

@@ -99,20 +99,39 @@ async def refuse_bad_password(call: Call[U], password: str) -> None:
         await feature.check_password(call, password)
 
 
-async def password_is_right(call: Call[U], account: Account | None, password: str) -> bool:
-    """Check a password and bring its hash up to date. No account costs the same time as a wrong password (SEC-007)."""
+async def right_hash(call: Call[U], account: Account | None, password: str) -> str | None:
+    """Return the hash that `password` opens, brought up to date; None when it is wrong.
+
+    No account costs the same time as a wrong password (SEC-007). Hashing takes its time: whoever acts on the
+    answer does so only where the account still holds this hash, see `still_holds`.
+    """
     stored = account.password if account else None
     verdict = await call.auth.passwords.verify(password, stored)
-    if not verdict.readable and account:
+    if account is None or stored is None:
+        return None
+    if not verdict.readable:
         call.event("hash.unreadable", outcome="error", user_id=account.user_id)
-    if verdict.right and verdict.outdated and account:
+    if not verdict.right:
+        return None
+    if verdict.outdated:
         hashed = await call.auth.passwords.hash(password)
         # Compare-and-set on the old hash: a password that was changed meanwhile stays changed (SEC-002).
-        if await call.store.update(
+        if not await call.store.update(
             Account, {"id": account.id, "password": stored}, password=hashed, updated_at=call.now
         ):
-            call.event("hash.upgraded", user_id=account.user_id)
-    return verdict.right
+            return None
+        call.event("hash.upgraded", user_id=account.user_id)
+        return hashed
+    return stored
+
+
+async def still_holds(call: Call[U], account: Account, hashed: str) -> bool:
+    """Is this still the account's password, and will it be until the transaction ends?
+
+    Between the check of a password and what it allows lies the hash. A reset in that moment must win, or the old
+    password would open a session that the reset no longer ends. Call inside the transaction.
+    """
+    return bool(await call.store.update(Account, {"id": account.id, "password": hashed}, updated_at=call.now))
 
 
 def password_keys(call: Call[U], email: str) -> tuple[tuple[str, Limit], ...]:

@@ -203,6 +203,18 @@ class AuthCore(Generic[U]):
             raise ConfigurationError(f"{self.user_type.__name__}.{reason}") from None
 
     def _check_features(self) -> None:
+        paths = {operation.route.path for operation in self.operations} | {"/ok", "/error"}
+        for path in self.settings.disabled_paths:
+            if path not in paths:
+                raise ConfigurationError(
+                    f"disabled_paths names {path!r}, which is no route. There are: {', '.join(sorted(paths))}."
+                )
+        hidden = [column.attribute for column in self.own_columns if not column.rules.seen]
+        if hidden and self.settings.cookie_cache:
+            # A cookie holds what its owner may see; the rest would come out of it with its default, not its value.
+            raise ConfigurationError(
+                f"cookie_cache cannot carry {self.user_type.__name__}.{hidden[0]}, which is Private(): leave cookie_cache out."
+            )
         seen: dict[tuple[str, str], str] = {}
         for feature in self.features:
             mixin = feature.user_fields

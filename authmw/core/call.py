@@ -13,9 +13,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from .errors import TooManyRequests, Unauthorized
 from .events import Event
-from .mail import Letter
+from .mail import Letter, budget
 from .model import Session, U
-from .rate_limit import Limit
+from .rate_limit import MAILS_TO_AN_ADDRESS, Limit
 from .store import Store
 
 if TYPE_CHECKING:
@@ -187,9 +187,16 @@ class Call(Generic[U]):
         for letter in inner.letters:
             self._post(letter)
 
-    def mail(self, kind: str, to: str, *, even_if_refused: bool = False, **context: Any) -> None:
+    def mail(self, kind: str, to: str, *, even_if_refused: bool = False, counted: bool = True, **context: Any) -> None:
         """Send a letter after the answer. `context` holds what its template names: url, token, minutes …"""
-        letter = Letter(kind=kind, to=to, context={**context, "now": self.now}, even_if_refused=even_if_refused)
+        counted = counted and kind != "security-notice"  # what happened to an account is always told
+        letter = Letter(
+            kind=kind,
+            to=to,
+            context={**context, "now": self.now},
+            even_if_refused=even_if_refused,
+            counted=counted,
+        )
         self._post(letter)
 
     def event(self, name: str, *, outcome: str = "success", reason: str = "", **about: str | None) -> None:
@@ -221,6 +228,18 @@ class Call(Generic[U]):
         if wait:
             self.event("security.rate_limited", outcome="denied", reason=key.partition("|")[0])
             raise TooManyRequests(wait)
+
+    async def may_mail(self, kind: str, to: str) -> bool:
+        """Count a letter of `kind` to this address; False when it had its share for the hour (SEC-062).
+
+        Asked before a secret is made and outside of transactions: what was mailed must not burn for a letter that
+        is never sent. The letter is then not `counted` again.
+        """
+        limiter = self.auth.limiter
+        if limiter and await limiter.hit(budget(kind, to), MAILS_TO_AN_ADDRESS, self.now):
+            self.event("security.rate_limited", outcome="denied", reason=f"mail {kind}")
+            return False
+        return True
 
     async def forget_count(self, key: str) -> None:
         if self.auth.limiter:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from .rate_limit import MAILS_TO_AN_ADDRESS, Limiter
@@ -25,6 +26,8 @@ class Letter:
     kind: str
     to: str
     context: Mapping[str, Any] = field(repr=False)
+    counted: bool = True
+    """Counts against what this address gets of this kind in an hour; False where the operation has counted."""
     even_if_refused: bool = False
     """Goes out although the call that wrote it was refused: the letter is the way out of the refusal."""
 
@@ -42,6 +45,11 @@ class Message:
     context: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+def budget(kind: str, to: str) -> str:
+    """The counter of what an address is sent. Each kind has its own, so that one cannot use up another's."""
+    return f"mail|{kind}|{digest(to.lower())}"
+
+
 class Mailer(Protocol):
     async def send(self, message: Message) -> None:
         """Hand `message` on; raise when that failed, and it is tried again, three times in all."""
@@ -56,7 +64,7 @@ class MailQueue:
         mailer: Mailer,
         write: Callable[[Letter], Message],
         limiter: Callable[[], Limiter | None],
-        clock: Callable[[], Any],
+        clock: Callable[[], datetime],
         *,
         capacity: int = 1000,
     ) -> None:
@@ -102,8 +110,8 @@ class MailQueue:
                 self._letters.pop(0)
 
     async def _deliver(self, letter: Letter) -> None:
-        limiter = self._limiter()
-        if limiter and await limiter.hit(f"mail|{digest(letter.to)}", MAILS_TO_AN_ADDRESS, self._clock()):
+        limiter = self._limiter() if letter.counted else None
+        if limiter and await limiter.hit(budget(letter.kind, letter.to), MAILS_TO_AN_ADDRESS, self._clock()):
             logger.warning("a %s letter was held back: that address had five within the hour", letter.kind)
             return
         message = self._write(letter)

@@ -127,11 +127,11 @@ class Passwords:
             self._pool = None
 
     def _verdict(self, password: str, stored: str | None) -> Verdict:
-        if stored is None:
+        verdict = self._check(password, stored) if stored is not None else Verdict(False)
+        if stored is None or not verdict.readable:  # nothing was hashed yet, and time must not tell
             self._dummy = self._dummy or (_scrypt_hash if self._better_auth else self._argon2.hash)("nobody")
             self._check(password, self._dummy)
-            return Verdict(False)
-        return self._check(password, stored)
+        return verdict
 
     def _check(self, password: str, stored: str) -> Verdict:
         if stored.startswith("$argon2"):

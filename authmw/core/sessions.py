@@ -123,11 +123,16 @@ def presented_token(call: Call[U]) -> str | None:
     A name that came twice counts only when exactly one value verifies: somebody may have planted the
     other, and which one a browser sends first is for the planter to choose (SEC-044).
     """
-    values = call.cookies.all(call.auth.cookie_name("session_token"))
-    good = [token for value in values if (token := call.auth.secrets.unsign(value)) is not None]
+    good = presented_tokens(call)
     if len(good) > 1:
         call.event("security.duplicate_cookie", outcome="denied")
     return good[0] if len(good) == 1 else None
+
+
+def presented_tokens(call: Call[U]) -> list[str]:
+    """Every token of a session cookie whose signature is ours: signing out ends them all."""
+    values = call.cookies.all(call.auth.cookie_name("session_token"))
+    return [token for value in values if (token := call.auth.secrets.unsign(value)) is not None]
 
 
 def stored(call: Call[U], token: str) -> str:

@@ -20,6 +20,15 @@ from .secrets import Secrets, random_text
 DEFAULT_DATABASE = "sqlite:///authmw.db"
 DEFAULT_BASE_URL = "http://localhost:8000"
 
+LONGEST: Mapping[str, timedelta] = {
+    "session_lifetime": timedelta(days=30),
+    "session_refresh_after": timedelta(days=30),
+    "session_absolute_lifetime": timedelta(days=30),
+    "session_not_remembered": timedelta(days=1),
+    "fresh_for": timedelta(days=1),
+    "cookie_cache": timedelta(minutes=5),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -176,8 +185,21 @@ class Settings:
         for entry in self.trusted_origins:
             if "://" not in entry and "*" not in entry:
                 raise ConfigurationError(f'trusted_origins: {entry!r} is no origin; write "https://{entry}".')
+            if "*" in entry or "?" in entry:
+                host = entry.partition("://")[2] or entry
+                fixed = host.partition("*.")[2] if host.startswith("*.") else ""
+                if "://" not in entry or fixed.count(".") < 1 or "*" in fixed or "?" in fixed:
+                    raise ConfigurationError(
+                        f'trusted_origins: {entry!r} trusts strangers; write "https://*.example.com", with a domain of yours.'
+                    )
             if entry.startswith(("http://", "https://")) and "*" not in entry and origin_of(entry) != entry:
                 raise ConfigurationError(f"trusted_origins: {entry!r} is no origin; write {origin_of(entry)!r}.")
+        if self.secure_cookies is False and parts.scheme == "https":
+            raise ConfigurationError("secure_cookies=False on https sends sessions in the clear: leave it out.")
+        for name, longest in LONGEST.items():
+            chosen = getattr(self, name)
+            if chosen is not None and not timedelta(0) <= chosen <= longest:
+                raise ConfigurationError(f"Settings({name}={chosen!r}) must lie between zero and {longest!r}.")
         try:
             networks(tuple(self.trusted_proxies))
         except ValueError as reason:

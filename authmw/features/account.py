@@ -230,6 +230,8 @@ class Account(Feature):
             await self._confirmed(call, user, input.token)
             return Deletion()
         if self.confirm_delete:
+            if not await call.may_mail("delete-account", user.email):
+                return Deletion(message="Verification email sent")
             async with call.transaction() as call_inside:
                 token = await tokens.issue(call_inside, self.deletion, subject=user.id, value=user.id)
                 url = call.auth.link(
@@ -239,7 +241,9 @@ class Account(Feature):
                     in_screen={},
                 )
                 minutes = int(self.deletion.lifetime.total_seconds() // 60)
-                call_inside.mail("delete-account", user.email, url=url, token=token, name=user.name, minutes=minutes)
+                call_inside.mail(
+                    "delete-account", user.email, counted=False, url=url, token=token, name=user.name, minutes=minutes
+                )
             return Deletion(message="Verification email sent")
         window = call.auth.settings.fresh_for
         if input.password is None and window and call.now - call.signed_in.session.created_at >= window:
@@ -271,7 +275,7 @@ class Account(Feature):
             raise CredentialAccountNotFound
         key = f"reauth|{user.id}"
         await call.count(key, WRONG_PASSWORDS_OF_A_SESSION)
-        if not await accounts.password_is_right(call, account, password):
+        if await accounts.right_hash(call, account, password) is None:
             raise InvalidPassword
         await call.forget_count(key)
 

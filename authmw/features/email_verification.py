@@ -209,6 +209,8 @@ class EmailVerification(Feature):
         sessions.require_fresh(call, call.signed_in.session)
         free = await accounts.find_user(call, new) is None
         ask_old = self.confirm_change and user.email_verified
+        if not await call.may_mail("change-email", user.email if ask_old else new):
+            return Done()
         async with call.transaction() as call_inside:
             step = CONFIRM_AT_OLD if ask_old else CONFIRM_AT_NEW
             await self._next_link(call_inside, user, new, step, silent=not free)
@@ -241,7 +243,10 @@ class EmailVerification(Feature):
         async with call.transaction() as call_inside:
             # Compare-and-set: of two clicks at once one is the first, and only that one signs in.
             first = await call_inside.store.update(
-                call.auth.user_type, {"id": user.id, "email_verified": False}, email_verified=True, updated_at=call.now
+                call.auth.user_type,
+                {"id": user.id, "email": asked.old, "email_verified": False},
+                email_verified=True,
+                updated_at=call.now,
             )
             if not first:
                 return Verified()
@@ -292,16 +297,14 @@ class EmailVerification(Feature):
 
     async def _next_link(self, call: Call[U], user: U, new: str, step: str, *, silent: bool) -> None:
         """Make the link of one step and mail it; with `silent` do the same work and mail nothing."""
+        kind, to = ("change-email", user.email) if step == CONFIRM_AT_OLD else ("verify-email", new)
         nonce = await tokens.issue(call, self.change, subject=user.id, value=json.dumps([user.id, new, step]))
         claims = {"email": user.email, "updateTo": new, "requestType": step, "userId": user.id, "jti": nonce}
         token = tokens.sign_claims(call, PURPOSE, claims, self.lifetime)
         if silent:
             return
         context = self._letter(call, token, user)
-        if step == CONFIRM_AT_OLD:
-            call.mail("change-email", user.email, new_email=new, **context)
-        else:
-            call.mail("verify-email", new, change=True, new_email=new, **context)
+        call.mail(kind, to, counted=False, change=step == CONFIRM_AT_NEW, new_email=new, **context)
 
     def _mail_link(self, call: Call[U], user: U, *, even_if_refused: bool = False) -> None:
         token = tokens.sign_claims(call, PURPOSE, {"email": user.email, "userId": user.id}, self.lifetime)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, ClassVar
 from urllib.parse import urlencode, urlsplit
@@ -49,6 +50,10 @@ class SignUpDisabled(AuthError):
 class PasswordAlreadySet(AuthError):
     code = "PASSWORD_ALREADY_SET"
     message = "User already has a password set"
+
+
+class _TakenBack(Exception):
+    """Rolls back what was written for the look of it."""
 
 
 # Inputs and results
@@ -217,7 +222,7 @@ class Password(Feature):
         # Hashed before the transaction, which holds a writer, and for a taken address too: time must not tell.
         hashed = await call.auth.passwords.hash(input.password)
         if taken:
-            return self._pretend(call, input, own, taken)
+            return await self._pretend(call, input, own, taken, hashed)
         try:
             async with call.transaction() as call_inside:
                 user = await accounts.create_user(
@@ -232,12 +237,12 @@ class Password(Feature):
             if not hidden:
                 raise
             owner = await accounts.find_user(call, input.email)
-            return self._pretend(call, input, own, owner)
+            return await self._pretend(call, input, own, owner, hashed)
         if isinstance(signed_in, StepRequired):
             return signed_in
         return SignedUp(token=signed_in.session.token, user=signed_in.user)
 
-    @operation("POST", "/sign-in/email", limit=SIGN_IN, forms=True, starts_session=True, sends_mail=True)
+    @operation("POST", "/sign-in/email", limit=SIGN_IN, forms=True, starts_session=True)
     async def sign_in(self, call: Call[U], input: SignIn) -> SignInAnswer | StepRequired:
         """Sign in. Raise InvalidEmail for text that is no address, else InvalidEmailOrPassword whatever is wrong."""
         if not is_email(input.email):
@@ -249,7 +254,8 @@ class Password(Feature):
         user = await accounts.find_user(call, input.email)
         # Asked for nobody as well: an unknown address must cost the same statements.
         account = await accounts.credential(call, user.id if user else "")
-        if not await accounts.password_is_right(call, account, input.password) or user is None:
+        hashed = await accounts.right_hash(call, account, input.password)
+        if hashed is None or account is None or user is None:
             reason = "wrong password" if account else "no password" if user else "unknown address"
             who = None if user else call.auth.secrets.fingerprint("identifier", input.email.lower())[:22]
             call.event(
@@ -262,6 +268,8 @@ class Password(Feature):
             raise InvalidEmailOrPassword
         await accounts.forget_wrong_passwords(call, input.email)
         async with call.transaction() as call_inside:
+            if not await accounts.still_holds(call_inside, account, hashed):
+                raise InvalidEmailOrPassword
             signed_in = await continue_sign_in(call_inside, user, proved_by="password", remember=input.remember_me)
         if isinstance(signed_in, StepRequired):
             return signed_in
@@ -278,25 +286,16 @@ class Password(Feature):
     async def request_password_reset(self, call: Call[U], input: RequestReset) -> ResetRequested:
         """Mail a link to whoever owns the address; the answer does not say whether anybody does."""
         user = await accounts.find_user(call, input.email)
-        # The same rows are written for an unknown address, as somebody nobody is: time must not tell.
-        nobody = call.auth.secrets.fingerprint("nobody", input.email.lower())[:32]
-        async with call.transaction() as call_inside:
-            token = await tokens.issue(
-                call_inside, self.reset, subject=user.id if user else nobody, value=user.id if user else ""
-            )
+        # Over the budget nothing is made, so that the links that were mailed stay good.
+        if not await call.may_mail("reset-password", input.email):
+            return ResetRequested()
         call.event(
             "password.reset_requested", user_id=user.id if user else None, reason="" if user else "unknown address"
         )
         if user:
-            url = call.auth.link(
-                # A front end that names its own page gets people there: the API's link spends nothing.
-                screen=None if input.redirect_to else "/reset-password",
-                api=f"/reset-password/{token}",
-                in_api={"callbackURL": input.redirect_to or ""},
-                in_screen={"token": token},
-            )
-            minutes = int(self.reset.lifetime.total_seconds() // 60)
-            call.mail("reset-password", user.email, url=url, token=token, name=user.name, minutes=minutes)
+            await self._mail_reset(call, user, input.redirect_to)
+        else:
+            await self._issue(call, None, input.email)
         return ResetRequested()
 
     @operation("GET", "/reset-password/:token")
@@ -361,10 +360,12 @@ class Password(Feature):
         account = await accounts.credential(call, user.id)
         if account is None or account.password is None:
             raise CredentialAccountNotFound
-        await self._require_right(call, user, account, input.current_password)
+        current = await self._require_right(call, user, account, input.current_password)
         hashed = await call.auth.passwords.hash(input.new_password)
         token = None
         async with call.transaction() as call_inside:
+            if not await accounts.still_holds(call_inside, account, current):
+                raise InvalidPassword
             await accounts.store_hash(call_inside, user.id, hashed)
             if input.revoke_other_sessions:
                 await sessions.revoke_all(call_inside, user.id)
@@ -405,21 +406,61 @@ class Password(Feature):
             raise InvalidToken
         return ResetPage(email=user.email)
 
-    def _pretend(self, call: Call[U], input: SignUp, own: Mapping[str, object], owner: U | None) -> SignedUp:
+    async def _pretend(
+        self, call: Call[U], input: SignUp, own: Mapping[str, object], owner: U | None, hashed: str
+    ) -> SignedUp:
         """Answer a sign-up with a taken address like any other, and tell the owner (SEC-060)."""
         call.event("auth.sign_up", outcome="failure", reason="taken", target_id=owner.id if owner else None)
-        if owner:
-            call.mail("security-notice", owner.email, what="sign-up-attempt", name=owner.name)
         user = accounts.new_user(call, email=input.email, name=input.name, image=input.image, more=own)
+        # The rows of a sign-up are written here too and taken back, and something small is kept: time must not tell.
+        with contextlib.suppress(_TakenBack):
+            async with call.transaction() as call_inside:
+                await call_inside.store.insert(replace(user, email=f"{user.id}@invalid"))
+                await accounts.store_hash(call_inside, user.id, hashed)
+                raise _TakenBack
+        await self._issue(call, None, input.email)
+        if owner is not None and not owner.email_verified:
+            # Nobody has proved this address: the account may be an impostor's who was faster. The letter is the
+            # one that drops whatever stands on it (SEC-081).
+            if await call.may_mail("reset-password", owner.email):
+                await self._mail_reset(call, owner, None)
+        elif owner is not None and await call.may_mail("sign-up-attempt", owner.email):
+            call.mail("security-notice", owner.email, what="sign-up-attempt", name=owner.name)
         return SignedUp(token=None, user=user)
 
-    async def _require_right(self, call: Call[U], user: U, account: Account | None, password: str) -> None:
+    async def _mail_reset(self, call: Call[U], user: U, redirect_to: str | None) -> None:
+        token = await self._issue(call, user, user.email)
+        url = call.auth.link(
+            # A front end that names its own page gets people there: the API's link spends nothing.
+            screen=None if redirect_to else "/reset-password",
+            api=f"/reset-password/{token}",
+            in_api={"callbackURL": redirect_to or ""},
+            in_screen={"token": token},
+        )
+        minutes = int(self.reset.lifetime.total_seconds() // 60)
+        call.mail("reset-password", user.email, counted=False, url=url, token=token, name=user.name, minutes=minutes)
+
+    async def _issue(self, call: Call[U], user: U | None, email: str) -> str:
+        """Make a reset token; for nobody, one that opens nothing, as somebody nobody is: time must not tell."""
+        nobody = call.auth.secrets.fingerprint("nobody", email.lower())[:32]
+        async with call.transaction() as call_inside:
+            # The user's row is written first, so that requests at once burn each other's tokens (SEC-026).
+            await call_inside.store.update(
+                call.auth.user_type, {"id": user.id if user else nobody}, updated_at=call.now
+            )
+            return await tokens.issue(
+                call_inside, self.reset, subject=user.id if user else nobody, value=user.id if user else ""
+            )
+
+    async def _require_right(self, call: Call[U], user: U, account: Account | None, password: str) -> str:
         key = f"reauth|{user.id}"
         await call.count(key, WRONG_PASSWORDS_OF_A_SESSION)
-        if not await accounts.password_is_right(call, account, password):
+        hashed = await accounts.right_hash(call, account, password)
+        if hashed is None:
             call.event("auth.reauth", outcome="failure", reason="wrong password", user_id=user.id)
             raise InvalidPassword
         await call.forget_count(key)
+        return hashed
 
     screens: ClassVar = (
         Screen(

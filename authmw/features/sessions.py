@@ -125,8 +125,7 @@ class Sessions(Feature):
     @operation("POST", "/sign-out")
     async def sign_out(self, call: Call[U], input: SignOut = SignOut()) -> SignedOut:
         """End this browser's session. Nobody being signed in is no error."""
-        token = sessions.presented_token(call)
-        if token is not None:
+        for token in sessions.presented_tokens(call):
             row = await call.store.take(Session, token=sessions.stored(call, token))
             if row is not None:
                 call.event("auth.sign_out", user_id=row.user_id)

@@ -72,10 +72,12 @@ class Api:
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str], call: Call[Any]
     ) -> None:
         path = carry.path_of(scope)
-        if path.rstrip("/") in self.auth.settings.disabled_paths:
+        found = self._find(scope, path)
+        # The matched route, never the raw path, decides (SEC-065); another method of a disabled path is no other route.
+        named = found[0].route.path if found else path.rstrip("/")
+        if named in self.auth.settings.disabled_paths:
             await carry.respond(send, 404, [(b"content-type", b"text/plain;charset=UTF-8"), *COMMON], b"Not Found")
             return
-        found = self._find(scope, path)
         if found is None:
             # Whatever leads nowhere shares one bucket: names that do not exist are no way around a limit.
             await call.count(f"{call.ip or 'no-trusted-ip'}|(no route)", EVERY_ROUTE)

@@ -11,7 +11,8 @@ import jinja2
 from ..core.mail import Letter, Message
 
 LONGEST_FOREIGN_TEXT = 64
-LINK = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.\-]*://|www\.)\S*|\S+\.\S{2,}/\S*")
+LINK = re.compile(r"//|\w\.\w\w")
+"""Whatever a mail program might make a link of, a bare domain included."""
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -44,5 +45,5 @@ def writer(environment: Callable[[], jinja2.Environment], brand: str) -> Callabl
 
 def tame(text: str) -> str:
     """What somebody calls themselves, as it may stand in a mail to somebody else: short, one line, no links (SEC-087)."""
-    shown = LINK.sub("…", UNPRINTABLE.sub(" ", text))
-    return shown if len(shown) <= LONGEST_FOREIGN_TEXT else shown[: LONGEST_FOREIGN_TEXT - 1] + "…"
+    cut = text if len(text) <= LONGEST_FOREIGN_TEXT else text[: LONGEST_FOREIGN_TEXT - 1] + "…"
+    return " ".join("…" if LINK.search(word) else word for word in UNPRINTABLE.sub(" ", cut).split(" "))

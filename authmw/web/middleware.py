@@ -66,13 +66,14 @@ class AuthMiddleware:
                 call = identity.call = carry.new_call(self.auth, scope)
                 if kind == "http" or self._may_connect(scope):
                     identity.signed_in = await call.identify()
+                else:
+                    call.become(None)  # whoever asks this call later is told the same
             except Exception as error:  # noqa: BLE001 - whatever it was, nobody gets past as nobody
                 await self._refuse(scope, send, identity.call, error)
                 return
         signed_in = identity.signed_in
-        state = scope.get("state")
-        if state is None:
-            state = scope["state"] = {}
+        # A copy, should a server hand out the same one with every request.
+        state = scope["state"] = dict(scope.get("state") or {})
         state["user"] = signed_in.user if signed_in else None
         state["session"] = signed_in.session if signed_in else None
         scope[KEY] = identity

@@ -12,6 +12,7 @@ from jinja2 import Environment
 
 from ..core.auth import AuthCore
 from ..core.call import Call, SignedIn
+from ..core.client_ip import parse
 from ..core.errors import AuthError, TooManyRequests, Unauthorized
 from ..core.feature import Feature, Handler, Screen, Visit
 from ..core.inputs import is_email
@@ -78,7 +79,7 @@ class Screens:
         self.routes: dict[str, tuple[Feature, Screen]] = {
             screen.path: (feature, screen) for feature, screen in auth.screens
         }
-        self._letters = letters
+        self.letters = letters
         self._headers = HEADERS + (TRANSPORT if auth.settings.base_url.startswith("https://") else [])
         self._templates = templates
         self._assets: dict[str, str] = {}
@@ -129,11 +130,6 @@ class Screens:
             "page": page,
         }
         return self._templates.get_template(template).render(context).encode("utf-8", "replace")
-
-    @property
-    def letters(self) -> Sequence[Any] | None:
-        """The development mailbox; None anywhere but on one's own machine."""
-        return self._letters if self.auth.settings.is_loopback else None
 
     def _load_files(self) -> None:
         for plain, asset in resources.assets().items():
@@ -220,6 +216,8 @@ class _Visit:
     async def _show(self, feature: Feature, screen: Screen) -> tuple[int, bytes, HeaderList]:
         if not feature.offers(screen):
             return self._closed()
+        if screen.submits and _bound(feature, screen.submits).route.path in self.auth.settings.disabled_paths:
+            return self._message(404)
         signed_in = await self.call.identify()
         if screen.private:
             self._require(signed_in)
@@ -253,6 +251,8 @@ class _Visit:
         if handler is None:
             return self._message(404)
         operation = _bound(feature, handler)
+        if operation.route.path in self.auth.settings.disabled_paths:
+            return self._message(404)
         values = {key: value for key, value in form.items() if key not in OWN_KEYS and key not in screen.secrets}
         if is_email(values.get("email", "")):
             self.notes.keep_typed(values["email"])
@@ -313,7 +313,7 @@ class _Visit:
         if isinstance(refused, Unauthorized):
             self._require(None)
         if refused.screen and refused.screen != screen.path and refused.screen in self.screens.routes:
-            if operation.route.sends_mail:
+            if self.call.letters:
                 self.notes.sent()  # the letter that leads out of the refusal
             raise Answer(self.screens.href(refused.screen, self.next))
         if screen.takes_token and refused.code in SPENT_LINK:
@@ -379,13 +379,24 @@ class _Visit:
             heading, sentence = words.KNOWN_ERRORS.get(code, words.UNKNOWN_ERROR)
             action = self.screens.way_forward(404, self.path)
             return self._message(200, SystemPage(heading=heading, sentences=(sentence,), action=action))
-        if method in ("GET", "HEAD") and self.path == "/dev/mail" and self.screens.letters is not None:
-            page = self._new_page(self.path, data=Mailbox(letters=tuple(self.screens.letters)))
+        if method in ("GET", "HEAD") and self.path == "/dev/mail" and self._is_own_machine():
+            page = self._new_page(self.path, data=Mailbox(letters=tuple(self.screens.letters or ())))
             return 200, self._render("dev/mail.html", page), []
         if method in ("GET", "HEAD") and self.path in ("", "/"):
             signed_in = await self.call.identify()
             raise Answer(self.base + ("/settings/profile" if signed_in else "/sign-in"))
         return self._message(404)
+
+    def _is_own_machine(self) -> bool:
+        """Is the mailbox asked for by somebody who sits at this machine? It holds live links: a forgotten base URL, a
+        tunnel, or another site's name that points here must not open it."""
+        if self.screens.letters is None or not self.auth.settings.is_loopback:
+            return False
+        host = self.headers.get("host", "").rpartition(":")[0] or self.headers.get("host", "")
+        peer = parse((self.scope.get("client") or ("",))[0])
+        forwarded = any(name in self.headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host"))
+        named = host in ("localhost", "127.0.0.1", "[::1]") or host.endswith(".localhost")
+        return named and peer is not None and peer.is_loopback and not forwarded
 
     def _message(self, status: int, data: SystemPage | None = None) -> tuple[int, bytes, HeaderList]:
         if data is None:

@@ -196,11 +196,6 @@ def fill(auth: Auth[Any]) -> None:
         ("/request-password-reset", {"email": "ann@example.com"}, {"email": "nobody@example.com"}),
         ("/send-verification-email", {"email": "ann@example.com"}, {"email": "nobody@example.com"}),
         (
-            "/sign-in/email",
-            {"email": "ann@example.com", "password": PASSWORD},
-            {"email": "nobody@example.com", "password": PASSWORD},
-        ),
-        (
             "/sign-up/email",
             {"name": "", "email": "ann@example.com", "password": PASSWORD},
             {"name": "", "email": "nobody@example.com", "password": PASSWORD},

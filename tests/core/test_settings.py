@@ -180,7 +180,8 @@ def test_http_on_ones_own_machine_is_fine(url: str) -> None:
 @pytest.mark.sec("SEC-041")
 def test_cookies_are_secure_on_https_unless_told() -> None:
     assert settings(base_url="https://app.example.com").secure
-    assert not settings(base_url="https://app.example.com", secure_cookies=False).secure
+    with pytest.raises(ConfigurationError, match="leave it out"):
+        settings(base_url="https://app.example.com", secure_cookies=False)
     assert settings(secure_cookies=True).secure
 
 
@@ -238,7 +239,7 @@ def test_what_is_no_origin_is_refused_with_the_line_to_write(origin: str, line: 
     assert line in str(refused.value)
 
 
-@pytest.mark.parametrize("origin", ["https://*.example.com", "*.example.com", "myapp://", "http://localhost:3000"])
+@pytest.mark.parametrize("origin", ["https://*.example.com", "myapp://", "http://localhost:3000"])
 def test_origins_that_are_ones(origin: str) -> None:
     assert settings(trusted_origins=[origin]).origins[1] == origin
 
@@ -272,3 +273,25 @@ def test_the_single_secret_beside_numbered_ones_is_the_one_from_before() -> None
 def test_a_number_is_given_to_one_secret_only() -> None:
     with pytest.raises(ConfigurationError, match="names a number twice"):
         from_environment(BETTER_AUTH_SECRETS=f"1:{SECRET},1:{OLDER}").load_secrets()
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "https://*", "https://*.com", "*.example.com", "https://?.example.com", "https://*.*.com"]
+)
+def test_an_origin_that_trusts_strangers_is_refused(origin: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"https://\*\.example\.com|is no origin"):
+        settings(trusted_origins=[origin])
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("cookie_cache", timedelta(minutes=6)),
+        ("session_lifetime", timedelta(days=31)),
+        ("session_absolute_lifetime", timedelta(days=3650)),
+        ("fresh_for", timedelta(seconds=-1)),
+    ],
+)
+def test_a_lifetime_beyond_what_is_safe_is_refused(name: str, chosen: timedelta) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        settings(**{name: chosen})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from authmw.features.password import (
     SignUp,
     VerifyPassword,
 )
+from authmw.stores.memory import MemoryStore
 from tests.support import (
     ORIGIN,
     PASSWORD,
@@ -224,7 +226,12 @@ async def test_where_nobody_is_signed_in_a_taken_address_answers_like_a_new_one(
         assert first.json()["user"]["id"] != again.json()["user"]["id"]
         assert (after_first, len(hashes)) == (1, 2), "the same work"
         outbox = await ann.mail()
-        (notice,) = outbox.of("security-notice")
+        (letter,) = outbox.of("reset-password")
+        assert letter.to == ANN, "nobody proved the address yet: this letter drops what an impostor may have planted"
+        assert await auth.database.count(User) == 1
+        await auth.database.update(User, {"email": ANN}, email_verified=True)
+        assert shape(await eve.sign_up(name="Same", image="/same.png")) == shape(first)
+        (notice,) = (await ann.mail()).of("security-notice")
         assert notice.to == ANN, "the owner is told"
         assert notice.subject == "You already have an account"
         assert await auth.database.count(User) == 1
@@ -241,7 +248,7 @@ async def test_a_race_for_an_address_does_not_tell_either() -> None:
         first, again = await asyncio.gather(ann.sign_up(), eve.sign_up())
         assert shape(first) == shape(again)
         assert await auth.database.count(User) == 1
-        assert len((await ann.mail()).of("security-notice")) == 1
+        assert len((await ann.mail()).of("reset-password")) == 1
 
 
 # Sign in
@@ -1175,3 +1182,46 @@ async def test_whoever_listens_hears_of_a_new_session() -> None:
     async with serving(make_auth(features=[Password(), Listener()])) as ann:
         token = (await ann.sign_up()).json()["token"]
     assert [signed_in.session.token for signed_in in heard] == [token]
+
+
+class Meanwhile(MemoryStore):
+    """Lets something happen between the check of a password and the transaction that acts on it."""
+
+    happens: Any = None
+
+    def transaction(self) -> Any:
+        happens, self.happens = self.happens, None
+        return self._after(happens) if happens else super().transaction()
+
+    @asynccontextmanager
+    async def _after(self, happens: Any) -> AsyncIterator[Any]:
+        await happens()
+        async with super().transaction() as inside:
+            yield inside
+
+
+@pytest.mark.sec("SEC-008")
+@pytest.mark.parametrize("action", ["sign in", "change password"])
+async def test_a_password_that_was_reset_while_it_was_checked_opens_nothing(action: str) -> None:
+    store = Meanwhile()
+    auth = make_auth(database=store)
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await ann.api("/request-password-reset", {"email": ANN})
+        token = (await ann.mail()).last("reset-password").context["token"]
+
+        async def reset() -> None:
+            await auth[Password].reset_password(
+                auth.call(), ResetPassword(new_password="chosen by the owner", token=token)
+            )
+
+        store.happens = reset
+        if action == "sign in":
+            answer = await ann.sign_in()
+            assert answer.status_code == 401
+        else:
+            body = {"currentPassword": PASSWORD, "newPassword": "chosen by a thief", "revokeOtherSessions": True}
+            answer = await ann.api("/change-password", body)
+            assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_PASSWORD")
+        assert await auth.database.count(Session) == 0, "the reset ended every session"
+        assert (await ann.sign_in(password="chosen by the owner")).status_code == 200

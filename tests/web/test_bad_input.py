@@ -619,8 +619,9 @@ async def test_where_accounts_are_hidden_an_address_in_other_letters_is_taken_wi
         assert (answer.status, answer.json()["token"], answer.cookies) == (200, None, {})
         assert answer.json()["user"]["email"] == "ann@example.com"
         await place.auth.mail.idle()
-        assert await contents(place.auth) == rows
-        assert [letter.kind for letter in outbox_of(place.auth).messages] == ["verify-email", "security-notice"]
+        pending = "verification"  # where a token is written for the look of it
+        assert {**await contents(place.auth), pending: []} == {**rows, pending: []}
+        assert [letter.kind for letter in outbox_of(place.auth).messages] == ["verify-email", "reset-password"]
 
 
 @pytest.mark.parametrize("key", ["role", "banned", "twoFactorEnabled"])

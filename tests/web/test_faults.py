@@ -648,5 +648,5 @@ async def test_where_accounts_are_hidden_who_loses_a_race_is_told_nothing(kind: 
         assert "set-cookie" not in answer.headers
         await place.auth.mail.idle()
         kinds = [message.kind for message in outbox_of(place.auth).messages if message.to == "wanted@example.com"]
-        assert sorted(kinds) == ["security-notice", "verify-email"]
+        assert sorted(kinds) == ["reset-password", "verify-email"]
         await whole(place.auth)

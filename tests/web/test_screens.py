@@ -870,14 +870,18 @@ async def test_a_first_visit_stays_within_its_budget() -> None:
 
 
 async def test_the_mailbox_is_there_only_on_ones_own_machine() -> None:
-    async def status(*, mailer: Any = None, **settings: Any) -> int:
+    async def status(*, mailer: Any = None, peer: str = "127.0.0.1", host: str = "", **settings: Any) -> int:
         auth = make_auth(**settings)
         if mailer is not None:
             auth.mail.mailer = mailer
-        async with serving(auth) as person:
-            return (await person.get("/auth/dev/mail")).status_code
+        headers = {"host": host} if host else {}
+        async with serving(auth, client=(peer, 50000)) as person:
+            return (await person.get("/auth/dev/mail", headers=headers)).status_code
 
     assert await status(mailer=ConsoleMailer()) == 200
+    assert await status(mailer=ConsoleMailer(), peer="::1") == 200
+    assert await status(mailer=ConsoleMailer(), peer="203.0.113.66") == 404, "it holds live links"
+    assert await status(mailer=ConsoleMailer(), host="rebound.example.com") == 404, "a name that points here by trick"
     assert await status(mailer=ConsoleMailer(), base_url="https://app.example.com") == 404
     assert await status(mailer=ConsoleMailer(), base_url="http://app.test", insecure_hosts=["app.test"]) == 404
     assert await status() == 404
@@ -886,7 +890,7 @@ async def test_the_mailbox_is_there_only_on_ones_own_machine() -> None:
 async def test_the_mailbox_shows_letters_and_escapes_them(capsys: pytest.CaptureFixture[str]) -> None:
     auth = make_auth()
     auth.mail.mailer = ConsoleMailer()
-    async with serving(auth) as person:
+    async with serving(auth, client=("127.0.0.1", 50000)) as person:
         assert "No letters yet." in (await person.get("/auth/dev/mail")).text
         await person.submit("/sign-up", **{**SIGN_UP, "name": "<script>Ann</script>"})
         await auth.mail.idle()

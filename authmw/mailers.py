@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -72,8 +72,8 @@ class KeptLetter:
     kind: str
     to: str
     subject: str
-    text: str
-    url: str | None
+    text: str = field(repr=False)
+    url: str | None = field(repr=False)
     sent_at: datetime
 
 

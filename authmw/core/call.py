@@ -39,7 +39,7 @@ class Connection:
     """What a feature may read of a request to find out who makes it. `lines` are the headers as they came."""
 
     kind: Literal["http", "websocket"]
-    lines: Sequence[tuple[bytes, bytes]]
+    lines: Sequence[tuple[bytes, bytes]] = field(repr=False)
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
@@ -101,7 +101,7 @@ class CookieJar:
         return other
 
 
-@dataclass(kw_only=True, slots=True, eq=False)
+@dataclass(kw_only=True, slots=True, eq=False, repr=False)
 class Call(Generic[U]):
     """One use of an operation. Operations read the clock, the database and the cookies here and nowhere else.
 

@@ -90,7 +90,7 @@ class DeleteUser:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmDeletion:
-    token: str
+    token: str = field(repr=False)
     callback_url: Url | None = None
 
 

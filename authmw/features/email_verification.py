@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -75,7 +75,7 @@ class SendVerification:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyEmail:
-    token: str
+    token: str = field(repr=False)
     callback_url: Url | None = None
 
 

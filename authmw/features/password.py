@@ -76,7 +76,7 @@ class SignUp:
 class SignedUp:
     """`token` is None when nobody was signed in: the address must be confirmed first."""
 
-    token: str | None
+    token: str | None = field(repr=False)
     user: User
 
 
@@ -91,7 +91,7 @@ class SignIn:
 @dataclass(frozen=True, kw_only=True)
 class SignInAnswer:
     redirect: bool
-    token: str
+    token: str = field(repr=False)
     url: str | UnsetType = UNSET
     user: User
 
@@ -110,14 +110,14 @@ class ResetRequested:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenReset:
-    token: str
+    token: str = field(repr=False)
     callback_url: Url
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResetPassword:
     new_password: PasswordText = field(repr=False)
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class SetPassword:
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordChanged:
-    token: str | None
+    token: str | None = field(repr=False)
     user: User
 
 

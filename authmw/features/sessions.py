@@ -35,7 +35,7 @@ class GetSession:
 
 @dataclass(frozen=True, kw_only=True)
 class RevokeSession:
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,28 +22,35 @@ SWEEP_BATCH = 200
 KEPT_MS = 24 * 60 * 60 * 1000
 
 LONGEST_KEY = 255
+OF_ACCOUNTS = ("password|", "reauth|", "mail|", LASTING)
 
 
 class MemoryLimiter:
-    """Counts in this process: exact for one process, and gone when it ends."""
+    """Counts in this process: exact for one process, and gone when it ends.
+
+    Keys of addresses and keys of accounts are kept apart: whoever has many addresses makes as many keys of the
+    first kind as he likes, and must not push out what locks an account.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[int, int]] = {}
+        self._of_addresses: dict[str, tuple[int, int]] = {}
+        self._of_accounts: dict[str, tuple[int, int]] = {}
 
     async def hit(self, key: str, limit: Limit, now: datetime) -> int:
         now_ms = _milliseconds(now)
-        count, last = self._kept.get(key, (0, 0))
+        kept = self._kept(key)
+        count, last = kept.pop(key, (0, 0))  # a dict keeps the order of insertion: the longest unused comes first
         allowed, count, wait = decide(count, last, now_ms, limit)
-        if not allowed:
-            return max(1, wait)
-        self._kept.pop(key, None)  # a dict keeps the order of insertion: the oldest comes first
-        if len(self._kept) >= KEYS_KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[key] = (count, now_ms)
-        return 0
+        if len(kept) >= KEYS_KEPT:
+            del kept[next(iter(kept))]
+        kept[key] = (count, now_ms if allowed else last)
+        return 0 if allowed else max(1, wait)
 
     async def forget(self, key: str) -> None:
-        self._kept.pop(key, None)
+        self._kept(key).pop(key, None)
+
+    def _kept(self, key: str) -> dict[str, tuple[int, int]]:
+        return self._of_accounts if key.startswith(OF_ACCOUNTS) else self._of_addresses
 
 
 class StoreLimiter:

@@ -157,9 +157,11 @@ class AuthMiddleware:
 
         try:
             await self.app(scope, receive_startup_first, send_and_stop)
-        except Exception:
+        except Exception as reason:
             if answered:
                 raise
+            # Servers take this for an application without a lifespan, and so do we; but it may be one that failed.
+            carry.logger.warning("the application did not answer its start-up: %r", reason)
         if not answered:
             await send({"type": "lifespan.startup.complete"})
             if startup is None or startup["type"] == "lifespan.startup":

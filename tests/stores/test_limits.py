@@ -83,3 +83,14 @@ async def test_the_memory_does_not_grow_without_end(monkeypatch: pytest.MonkeyPa
         await hits(limiter, 0, 0, 0, key=key)
     assert await hits(limiter, 0, key="d") == [10]
     assert await hits(limiter, 0, key="a") == [0]  # the oldest was forgotten
+
+
+@pytest.mark.anyio
+async def test_many_addresses_do_not_push_out_what_locks_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("authmw.stores.limits.KEYS_KEPT", 10)
+    limiter, now = MemoryLimiter(), NOW
+    lock = Limit(1, per=900)
+    assert await limiter.hit("password|ann", lock, now) == 0
+    for number in range(50):
+        await limiter.hit(f"2001:db8::{number}|/sign-in/email", lock, now)
+    assert await limiter.hit("password|ann", lock, now) > 0

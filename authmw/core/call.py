@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Literal
 from urllib.parse import quote, unquote_to_bytes
 
@@ -260,6 +260,11 @@ class Call(Generic[U]):
 
 
 def _decoded(value: str) -> str:
+    # The same few cookies come again and again; long ones are not kept, for anybody may send them.
+    return _decoded_short(value) if len(value) <= 256 else _decoded_any(value)
+
+
+def _decoded_any(value: str) -> str:
     if len(value) >= 2 and value[0] == value[-1] == '"':
         value = value[1:-1]
     if "%" not in value:
@@ -268,3 +273,6 @@ def _decoded(value: str) -> str:
         return unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
         return value
+
+
+_decoded_short = lru_cache(maxsize=4096)(_decoded_any)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from ..core.schema import Column, Kind
@@ -104,6 +105,7 @@ def iso(value: datetime) -> str:
     return value.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+@lru_cache(maxsize=8192)  # the rows of people who are about are read again and again
 def _sqlite_time(value: Any) -> datetime:
     # Another program's rows may hold fewer digits, `CURRENT_TIMESTAMP`'s form, or milliseconds since the epoch.
     if isinstance(value, str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -50,10 +49,6 @@ class SignUpDisabled(AuthError):
 class PasswordAlreadySet(AuthError):
     code = "PASSWORD_ALREADY_SET"
     message = "User already has a password set"
-
-
-class _TakenBack(Exception):
-    """Rolls back what was written for the look of it."""
 
 
 # Inputs and results
@@ -222,7 +217,7 @@ class Password(Feature):
         # Hashed before the transaction, which holds a writer, and for a taken address too: time must not tell.
         hashed = await call.auth.passwords.hash(input.password)
         if taken:
-            return await self._pretend(call, input, own, taken, hashed)
+            return await self._pretend(call, input, own, taken)
         try:
             async with call.transaction() as call_inside:
                 user = await accounts.create_user(
@@ -237,7 +232,7 @@ class Password(Feature):
             if not hidden:
                 raise
             owner = await accounts.find_user(call, input.email)
-            return await self._pretend(call, input, own, owner, hashed)
+            return await self._pretend(call, input, own, owner)
         if isinstance(signed_in, StepRequired):
             return signed_in
         return SignedUp(token=signed_in.session.token, user=signed_in.user)
@@ -292,10 +287,12 @@ class Password(Feature):
         call.event(
             "password.reset_requested", user_id=user.id if user else None, reason="" if user else "unknown address"
         )
+        async with call.transaction() as call_inside:
+            # The user's row is written first, so that requests at once burn each other's tokens (SEC-026).
+            await call_inside.store.update(call.auth.user_type, {"id": user.id if user else ""}, updated_at=call.now)
+            token = await self._issue(call_inside, user, input.email)
         if user:
-            await self._mail_reset(call, user, input.redirect_to)
-        else:
-            await self._issue(call, None, input.email)
+            self._mail_reset(call, user, token, input.redirect_to)
         return ResetRequested()
 
     @operation("GET", "/reset-password/:token")
@@ -406,30 +403,27 @@ class Password(Feature):
             raise InvalidToken
         return ResetPage(email=user.email)
 
-    async def _pretend(
-        self, call: Call[U], input: SignUp, own: Mapping[str, object], owner: U | None, hashed: str
-    ) -> SignedUp:
+    async def _pretend(self, call: Call[U], input: SignUp, own: Mapping[str, object], owner: U | None) -> SignedUp:
         """Answer a sign-up with a taken address like any other, and tell the owner (SEC-060)."""
         call.event("auth.sign_up", outcome="failure", reason="taken", target_id=owner.id if owner else None)
         user = accounts.new_user(call, email=input.email, name=input.name, image=input.image, more=own)
-        # The rows of a sign-up are written here too and taken back, and something small is kept: time must not tell.
-        with contextlib.suppress(_TakenBack):
-            async with call.transaction() as call_inside:
-                await call_inside.store.insert(replace(user, email=f"{user.id}@invalid"))
-                await accounts.store_hash(call_inside, user.id, hashed)
-                raise _TakenBack
-        await self._issue(call, None, input.email)
-        if owner is not None and not owner.email_verified:
+        # As many statements as a sign-up has, and as lasting: time must not tell. The user is gone before anybody
+        # sees it; the token is nobody's, unless the owner is to be sent one.
+        unproved = owner is not None and not owner.email_verified
+        unproved = unproved and await call.may_mail("reset-password", input.email)
+        async with call.transaction() as call_inside:
+            await call_inside.store.insert(replace(user, email=f"{user.id}@invalid"))
+            token = await self._issue(call_inside, owner if unproved else None, input.email)
+            await call_inside.store.delete(call.auth.user_type, id=user.id)
+        if owner is not None and unproved:
             # Nobody has proved this address: the account may be an impostor's who was faster. The letter is the
             # one that drops whatever stands on it (SEC-081).
-            if await call.may_mail("reset-password", owner.email):
-                await self._mail_reset(call, owner, None)
-        elif owner is not None and await call.may_mail("sign-up-attempt", owner.email):
+            self._mail_reset(call, owner, token, None)
+        elif owner is not None and owner.email_verified and await call.may_mail("sign-up-attempt", owner.email):
             call.mail("security-notice", owner.email, what="sign-up-attempt", name=owner.name)
         return SignedUp(token=None, user=user)
 
-    async def _mail_reset(self, call: Call[U], user: U, redirect_to: str | None) -> None:
-        token = await self._issue(call, user, user.email)
+    def _mail_reset(self, call: Call[U], user: U, token: str, redirect_to: str | None) -> None:
         url = call.auth.link(
             # A front end that names its own page gets people there: the API's link spends nothing.
             screen=None if redirect_to else "/reset-password",
@@ -441,16 +435,10 @@ class Password(Feature):
         call.mail("reset-password", user.email, counted=False, url=url, token=token, name=user.name, minutes=minutes)
 
     async def _issue(self, call: Call[U], user: U | None, email: str) -> str:
-        """Make a reset token; for nobody, one that opens nothing, as somebody nobody is: time must not tell."""
+        """Make a reset token; for nobody, one that opens nothing, as somebody nobody is. Call inside a transaction."""
         nobody = call.auth.secrets.fingerprint("nobody", email.lower())[:32]
-        async with call.transaction() as call_inside:
-            # The user's row is written first, so that requests at once burn each other's tokens (SEC-026).
-            await call_inside.store.update(
-                call.auth.user_type, {"id": user.id if user else nobody}, updated_at=call.now
-            )
-            return await tokens.issue(
-                call_inside, self.reset, subject=user.id if user else nobody, value=user.id if user else ""
-            )
+        subject, value = (user.id, user.id) if user else (nobody, "")
+        return await tokens.issue(call, self.reset, subject=subject, value=value)
 
     async def _require_right(self, call: Call[U], user: U, account: Account | None, password: str) -> str:
         key = f"reauth|{user.id}"

@@ -35,6 +35,8 @@ class Screen:
     """For people who are signed in; others are sent to sign in first."""
     nav: str = ""
     """Its name in the account's navigation."""
+    well_known: str = ""
+    """Password managers find it as `/.well-known/<this>`, which leads here."""
     checkboxes: tuple[str, ...] = ()
     """Fields that a browser leaves out when they are not ticked."""
     asked: str = ""

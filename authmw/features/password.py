@@ -156,6 +156,13 @@ class ResetPage:
     email: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PasswordPage:
+    email: str
+    is_set: bool
+    """False for somebody who signs in by other means and has no password to change."""
+
+
 # Rules
 
 WEBMAIL: Mapping[str, tuple[str, str]] = {
@@ -403,6 +410,11 @@ class Password(Feature):
             raise InvalidToken
         return ResetPage(email=user.email)
 
+    async def password_page(self, call: Call[U], visit: Visit) -> PasswordPage:
+        user = (await call.guard("sensitive")).user
+        account = await accounts.credential(call, user.id)
+        return PasswordPage(email=user.email, is_set=account is not None and account.password is not None)
+
     async def _pretend(self, call: Call[U], input: SignUp, own: Mapping[str, object], owner: U | None) -> SignedUp:
         """Answer a sign-up with a taken address like any other, and tell the owner (SEC-060)."""
         call.event("auth.sign_up", outcome="failure", reason="taken", target_id=owner.id if owner else None)
@@ -490,5 +502,16 @@ class Password(Feature):
             expired="/forgot-password",
             then=("/sign-in",),
             notice="password-changed",
+        ),
+        Screen(
+            path="/settings/password",
+            template="password/settings.html",
+            loads=password_page,
+            submits=change_password,
+            private=True,
+            nav="Password",
+            checkboxes=("revokeOtherSessions",),
+            notice="password-saved",
+            well_known="change-password",
         ),
     )

@@ -44,6 +44,11 @@ class AuthMiddleware:
         self._serve = tuple((prefix, prefix + "/", served) for prefix, served in (serve or {}).items())
         self._cookie = auth.cookie_name("session_token").encode() + b"="
         self._asks_features = bool(auth.hooked("who"))
+        self._well_known = {
+            f"/.well-known/{screen.well_known}": auth.settings.ui_path + screen.path
+            for _, screen in auth.screens
+            if screen.well_known
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -59,6 +64,11 @@ class AuthMiddleware:
                 if path.startswith(below) or path == exact:
                     await served({**scope, "root_path": scope.get("root_path", "") + exact}, receive, send)
                     return
+        if scope["path"] in self._well_known and self.auth.screens_mounted and scope.get("method") in ("GET", "HEAD"):
+            # Signed in or not: the screen itself sends people to sign in first.
+            location = self._well_known[scope["path"]]
+            await carry.respond(send, 303, carry.header_lines({"location": location, "cache-control": "no-store"}))
+            return
         identity: Identity[Any] = Identity(None, None)
         if self._may_be_somebody(scope):
             try:

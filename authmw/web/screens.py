@@ -278,7 +278,7 @@ class _Visit:
     ) -> tuple[int, bytes, HeaderList]:
         if screen.takes_token and not which:
             self.notes.drop_token()
-        if self.call.started is not None:
+        if self.call.started is not None and not screen.private:
             raise Answer(self.next or self.auth.settings.after_sign_in)
         if isinstance(result, StepRequired):
             raise Answer(self.screens.href(result.screen, self.next))

@@ -81,6 +81,7 @@ NOTICES: Mapping[str, str] = {
     "email-confirmed": "Your email is confirmed.",
     "account-made": "Your account is ready. Sign in to continue.",
     "sent-again": "We have sent it again.",
+    "password-saved": "Your password is changed.",
     "profile-saved": "Your profile is saved.",
 }
 

@@ -254,6 +254,28 @@ def profile_long(window: Window) -> None:
     window.open("/auth/settings/profile")
 
 
+@state("/settings/password")
+def password(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/password")
+
+
+@state("/settings/password", "wrong")
+def password_wrong(window: Window) -> None:
+    password(window)
+    window.fill(currentPassword="wrong wrong wrong", newPassword="another horse battery")
+    window.press("Change password")
+    window.sees_problem("That password is not right.")
+
+
+@state("/settings/password", "saved")
+def password_saved(window: Window) -> None:
+    password(window)
+    window.fill(currentPassword=PASSWORD, newPassword="another horse battery")
+    window.press("Change password")
+    window.sees_notice("Your password is changed.")
+
+
 # What cannot be shown, done or found
 
 

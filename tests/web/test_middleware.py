@@ -721,3 +721,15 @@ async def test_sessions_last_as_long_as_was_chosen() -> None:
         assert await place.is_ann(place.cookie)
         place.clock.forward(seconds=1)
         assert not await place.is_ann(place.cookie)
+
+
+async def test_password_managers_find_where_a_password_is_changed() -> None:
+    async with a_place() as place:
+        for headers in ([], [place.cookie]):
+            answer = await ask(place.app, "GET", "/.well-known/change-password", headers=headers)
+            assert (answer.status, answer.all("location")) == (303, ["/auth/settings/password"])
+        assert (await ask(place.app, "POST", "/.well-known/change-password")).status == 404
+        assert (await ask(place.app, "GET", "/.well-known/nothing")).status == 404
+        without = place.auth.wrap(plain_app(place.auth), ui=False)
+        place.auth.screens_mounted = False
+        assert (await ask(without, "GET", "/.well-known/change-password")).status == 404

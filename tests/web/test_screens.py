@@ -693,12 +693,13 @@ FORMS: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = [
     ("/forgot-password", {"email": EMAIL}, {"email": "Enter an email address, like name@example.com."}),
     ("/reset-password", {"newPassword": NEW_PASSWORD}, {"newPassword": "Enter a new password."}),
     ("/settings/profile", {"name": "Anna"}, {"name": "Enter your name."}),
+    ("/settings/password", {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}, {"currentPassword": "Enter your current password.", "newPassword": "Enter a new password."}),
 ]  # fmt: skip
 
 
 async def at(path: str, auth: Auth[Any], person: Browser) -> None:
     """Bring `person` to where the form of `path` can be sent."""
-    if path == "/settings/profile":
+    if path.startswith("/settings/"):
         await person.sign_up("form@example.com")
     if path == "/reset-password":
         await person.sign_up()
@@ -915,6 +916,24 @@ async def test_the_screens_stand_below_whatever_path_was_chosen() -> None:
 async def test_every_screen_of_the_features_is_checked_somewhere_above() -> None:
     known = {path for path, _, _ in FORMS} | {"/sign-out", "/check-email", "/verify-email"}
     assert {screen.path for _, screen in make_auth().screens} == known
+
+
+async def test_a_password_is_changed_on_its_own_screen_and_every_other_browser_signed_out() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann, serving(auth) as elsewhere:
+        await ann.sign_up()
+        await elsewhere.sign_in()
+        wrong = await ann.submit("/settings/password", currentPassword="wrong wrong", newPassword=NEW_PASSWORD)
+        assert wrong.status_code == 422 and "That password is not right." in wrong.text
+        assert NEW_PASSWORD not in wrong.text
+        fields = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, "revokeOtherSessions": "true"}
+        saved = await ann.submit("/settings/password", **fields)
+        assert (saved.status_code, saved.headers["location"]) == (303, "/auth/settings/password")
+        assert "Your password is changed." in (await ann.get("/auth/settings/password")).text
+        assert (await elsewhere.get("/auth/settings/profile")).status_code == 303
+        ann.cookies.clear()
+        assert (await ann.sign_in(password=PASSWORD)).status_code == 401
+        assert (await ann.sign_in(password=NEW_PASSWORD)).status_code == 200
 
 
 async def test_a_closed_sign_up_says_so_and_nothing_leads_to_it() -> None:

@@ -926,7 +926,11 @@ async def test_a_password_is_changed_on_its_own_screen_and_every_other_browser_s
         wrong = await ann.submit("/settings/password", currentPassword="wrong wrong", newPassword=NEW_PASSWORD)
         assert wrong.status_code == 422 and "That password is not right." in wrong.text
         assert NEW_PASSWORD not in wrong.text
-        fields = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, "revokeOtherSessions": "true"}
+        fields: dict[str, Any] = {
+            "currentPassword": PASSWORD,
+            "newPassword": NEW_PASSWORD,
+            "revokeOtherSessions": "true",
+        }
         saved = await ann.submit("/settings/password", **fields)
         assert (saved.status_code, saved.headers["location"]) == (303, "/auth/settings/password")
         assert "Your password is changed." in (await ann.get("/auth/settings/password")).text

@@ -17,6 +17,7 @@ from .core.passwords import Hashing
 from .core.settings import Settings
 from .core.store import Database
 from .features.account import Account
+from .features.reauth import Reauth
 from .features.sessions import Sessions
 from .mailers import ConsoleMailer
 from .web.api import Api
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 class Auth(AuthCore[U]):
     """Settings, features and a place for rows, put together; and the ASGI apps that come of it.
 
-    `Account` and `Sessions` are always on; list them only to choose otherwise. Raise ConfigurationError, with
+    `Account`, `Sessions` and `Reauth` are always on; list them only to choose otherwise. Raise ConfigurationError, with
     the line to write, for anything that could not work.
     """
 
@@ -85,7 +86,9 @@ class Auth(AuthCore[U]):
                     'sender="App <no-reply@example.com>")).'
                 )
             mailer = ConsoleMailer()
-        always = [kind() for kind in (Account, Sessions) if not any(isinstance(each, kind) for each in features)]
+        always = [
+            kind() for kind in (Account, Sessions, Reauth) if not any(isinstance(each, kind) for each in features)
+        ]
         self.ui_config = ui or UIConfig()
         from .web.letters import writer
 

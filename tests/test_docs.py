@@ -23,7 +23,7 @@ import pytest
 
 from authmw import Auth, Hashing, Settings, UIConfig, cli
 from authmw.core.feature import Feature
-from authmw.features import Account, EmailVerification, Password, Sessions
+from authmw.features import Account, EmailVerification, Password, Reauth, Sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +32,7 @@ FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # Shown, not run: no JavaScript engine is asked for to read about Python.
 ONLY_SHOWN = frozenset({"js", "text"})
-FEATURES: tuple[type[Feature], ...] = (Password, EmailVerification, Account, Sessions)
+FEATURES: tuple[type[Feature], ...] = (Password, EmailVerification, Account, Sessions, Reauth)
 
 # Runs the blocks of one page, one after the other, as if they were typed into `python -m asyncio`.
 RUNNER = """

@@ -8,10 +8,10 @@ from typing import Any
 
 from . import sessions, tokens
 from .call import Call
-from .errors import AuthError, FieldNotAllowed, InvalidInput, MissingField, Problem
+from .errors import AuthError, FieldNotAllowed, InvalidInput, InvalidPassword, MissingField, Problem
 from .inputs import Text, convert
 from .model import Account, U, User
-from .rate_limit import LASTING, WRONG_PASSWORDS_OF_AN_ACCOUNT, Limit
+from .rate_limit import LASTING, WRONG_PASSWORDS_OF_A_SESSION, WRONG_PASSWORDS_OF_AN_ACCOUNT, Limit
 from .schema import Column, table_of
 from .secrets import random_text
 from .store import Conflict, Not
@@ -123,6 +123,22 @@ async def right_hash(call: Call[U], account: Account | None, password: str) -> s
         call.event("hash.upgraded", user_id=account.user_id)
         return hashed
     return stored
+
+
+async def require_right(call: Call[U], user: U, account: Account | None, password: str) -> str:
+    """Ask somebody who is signed in for the password again; return the hash that it opens.
+
+    Raise InvalidPassword, and TooManyRequests after a few wrong ones: a stolen session must not be a guessing
+    machine (SEC-009).
+    """
+    key = f"reauth|{user.id}"
+    await call.count(key, WRONG_PASSWORDS_OF_A_SESSION)
+    hashed = await right_hash(call, account, password)
+    if hashed is None:
+        call.event("auth.reauth", outcome="failure", reason="wrong password", user_id=user.id)
+        raise InvalidPassword
+    await call.forget_count(key)
+    return hashed
 
 
 async def still_holds(call: Call[U], account: Account, hashed: str) -> bool:

@@ -33,6 +33,10 @@ class Screen:
     """For people who are not signed in; others are sent on."""
     private: bool = False
     """For people who are signed in; others are sent to sign in first."""
+    fresh: bool = False
+    """Private, and only shortly after signing in; others are asked to confirm first that it is them."""
+    renews: bool = False
+    """Here people confirm that it is them; who did so a moment ago is sent on."""
     nav: str = ""
     """Its name in the account's navigation."""
     well_known: str = ""
@@ -56,7 +60,12 @@ class Screen:
     "sign-out" where the application sends people who leave; nothing: the same screen, with the notice."""
     expired: str = ""
     """The screen on which a new link can be asked for, when the one in hand is spent or too old."""
-    states: tuple[str, ...] = ("fresh", "error")
+    states: tuple[str, ...] = ("fresh",)
+    """What people can meet here, by the names that the browser tests visit: whoever adds a state adds the way there."""
+
+    @property
+    def is_private(self) -> bool:
+        return self.private or self.fresh
 
 
 @dataclass(frozen=True, kw_only=True)

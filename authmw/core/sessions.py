@@ -9,7 +9,7 @@ from typing import Literal
 
 from . import cookie_cache
 from .call import Call, SignedIn
-from .errors import FailedToGetSession, SessionNotFresh
+from .errors import FailedToGetSession, SessionNotFresh, Unauthorized
 from .events import printable
 from .model import Session, U
 from .secrets import digest, random_text
@@ -63,9 +63,9 @@ def renewal(session: Session, now: datetime, settings: Settings) -> datetime | N
     return ends if due <= now and ends - session.expires_at >= timedelta(minutes=1) else None
 
 
-def require_fresh(call: Call[U], session: Session) -> None:
-    """Raise SessionNotFresh when signing in was too long ago for what comes next."""
-    window = call.auth.settings.fresh_for
+def require_fresh(call: Call[U], session: Session, *, window: timedelta | None = None) -> None:
+    """Raise SessionNotFresh when signing in was longer ago than `window`, else `fresh_for`; zero is never too long."""
+    window = call.auth.settings.fresh_for if window is None else window
     if window and call.now - session.created_at >= window:
         raise SessionNotFresh
 
@@ -96,6 +96,19 @@ async def start(call: Call[U], user: U, *, remember: bool) -> SignedIn[U]:
     call.event("session.created", user_id=user.id)
     for feature in call.auth.hooked("signed_in"):
         await feature.signed_in(call, signed_in)
+    return signed_in
+
+
+async def renew(call: Call[U], *, proved_by: str) -> SignedIn[U]:
+    """Somebody proved again who they are: a new session takes the place of the one in use (SEC-040).
+
+    Raise Unauthorized when that one was ended a moment ago. Call inside a transaction.
+    """
+    user, old = call.signed_in.user, call.signed_in.session
+    if not await call.store.delete(Session, id=old.id):
+        raise Unauthorized
+    signed_in = await start(call, user, remember=not is_forgetful(call))
+    call.event("auth.reauth", user_id=user.id, proved_by=proved_by)
     return signed_in
 
 

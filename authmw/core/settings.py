@@ -26,6 +26,7 @@ LONGEST: Mapping[str, timedelta] = {
     "session_absolute_lifetime": timedelta(days=30),
     "session_not_remembered": timedelta(days=1),
     "fresh_for": timedelta(days=1),
+    "screens_fresh_for": timedelta(days=1),
     "cookie_cache": timedelta(minutes=5),
 }
 
@@ -75,6 +76,8 @@ class Settings:
     session_not_remembered: timedelta = timedelta(days=1)
     fresh_for: timedelta = timedelta(days=1)
     """How long after signing in the sensitive operations may be used; zero: always."""
+    screens_fresh_for: timedelta = timedelta(minutes=10)
+    """The same for the screens on which a way to sign in is changed; never longer than `fresh_for`."""
 
     password_length: tuple[int, int] = (8, 128)
     """The shortest and the longest password, in UTF-16 units: at least 8, and 64 to 1024."""
@@ -115,6 +118,11 @@ class Settings:
     def secure(self) -> bool:
         """Do cookies carry `Secure` and the name prefix that goes with it?"""
         return self.base_url.startswith("https://") if self.secure_cookies is None else self.secure_cookies
+
+    @property
+    def screens_window(self) -> timedelta:
+        """How long after signing in people may change how they sign in, on the screens; zero: always."""
+        return min(self.fresh_for, self.screens_fresh_for)
 
     @property
     def origins(self) -> tuple[str, ...]:

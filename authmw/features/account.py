@@ -14,7 +14,6 @@ from ..core.errors import (
     AuthError,
     CredentialAccountNotFound,
     InvalidInput,
-    InvalidPassword,
     NoFieldsToUpdate,
     NotFound,
     Problem,
@@ -26,7 +25,6 @@ from ..core.inputs import Rest, Text, Url, convert
 from ..core.model import Account as AccountRow
 from ..core.model import U
 from ..core.operation import Redirect, operation
-from ..core.rate_limit import WRONG_PASSWORDS_OF_A_SESSION
 from ..core.tokens import Purpose
 
 # Errors
@@ -273,11 +271,7 @@ class Account(Feature):
         account = await accounts.credential(call, user.id)
         if account is None or account.password is None:
             raise CredentialAccountNotFound
-        key = f"reauth|{user.id}"
-        await call.count(key, WRONG_PASSWORDS_OF_A_SESSION)
-        if await accounts.right_hash(call, account, password) is None:
-            raise InvalidPassword
-        await call.forget_count(key)
+        await accounts.require_right(call, user, account, password)
 
     async def _confirmed(self, call: Call[U], user: U, token: str) -> None:
         """Delete by a mailed token, which burns even in the wrong hands (wire 1.20), but not by a fault (SEC-025)."""
@@ -305,5 +299,6 @@ class Account(Feature):
             nav="Profile",
             requires=("name",),
             notice="profile-saved",
+            states=("fresh", "wrong", "saved", "long words"),
         ),
     )

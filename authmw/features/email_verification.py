@@ -354,6 +354,7 @@ class EmailVerification(Feature):
             then=("next", "/sign-in"),
             notice="email-confirmed",
             notices={"send": "sent-again"},
+            states=("waiting", "waiting after sign-up", "address unknown", "confirm", "done", "expired"),
         ),
     )
 

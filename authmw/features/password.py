@@ -17,9 +17,9 @@ from ..core.errors import AuthError, CredentialAccountNotFound, InvalidPassword,
 from ..core.feature import Feature, Screen, Visit
 from ..core.inputs import Email, Image, Name, Rest, Text, Typed, Url, is_email
 from ..core.inputs import Password as PasswordText
-from ..core.model import Account, U, User
+from ..core.model import U, User
 from ..core.operation import Redirect, StepRequired, operation
-from ..core.rate_limit import SEND_MAIL, SIGN_IN, WRONG_PASSWORDS_OF_A_SESSION
+from ..core.rate_limit import SEND_MAIL, SIGN_IN
 from ..core.sign_in import continue_sign_in
 from ..core.tokens import Purpose
 
@@ -348,7 +348,7 @@ class Password(Feature):
         user = call.signed_in.user
         call.auth.passwords.check_maximum(input.password)
         account = await accounts.credential(call, user.id)
-        await self._require_right(call, user, account, input.password)
+        await accounts.require_right(call, user, account, input.password)
         return Done()
 
     @operation("POST", "/change-password", limit=SIGN_IN, guard="sensitive")
@@ -364,7 +364,7 @@ class Password(Feature):
         account = await accounts.credential(call, user.id)
         if account is None or account.password is None:
             raise CredentialAccountNotFound
-        current = await self._require_right(call, user, account, input.current_password)
+        current = await accounts.require_right(call, user, account, input.current_password)
         hashed = await call.auth.passwords.hash(input.new_password)
         token = None
         async with call.transaction() as call_inside:
@@ -452,16 +452,6 @@ class Password(Feature):
         subject, value = (user.id, user.id) if user else (nobody, "")
         return await tokens.issue(call, self.reset, subject=subject, value=value)
 
-    async def _require_right(self, call: Call[U], user: U, account: Account | None, password: str) -> str:
-        key = f"reauth|{user.id}"
-        await call.count(key, WRONG_PASSWORDS_OF_A_SESSION)
-        hashed = await accounts.right_hash(call, account, password)
-        if hashed is None:
-            call.event("auth.reauth", outcome="failure", reason="wrong password", user_id=user.id)
-            raise InvalidPassword
-        await call.forget_count(key)
-        return hashed
-
     screens: ClassVar = (
         Screen(
             path="/sign-in",
@@ -471,6 +461,7 @@ class Password(Feature):
             asked="sign-in-first",
             checkboxes=("rememberMe",),
             then=("next",),
+            states=("fresh", "sent here", "wrong", "empty", "no connection"),
         ),
         Screen(
             path="/sign-up",
@@ -479,12 +470,14 @@ class Password(Feature):
             entrance=True,
             then=("/verify-email", "/sign-in"),
             notices={"/sign-in": "account-made"},
+            states=("fresh", "wrong", "taken"),
         ),
         Screen(
             path="/forgot-password",
             template="password/forgot_password.html",
             submits=request_password_reset,
             then=("/check-email?for=reset",),
+            states=("fresh", "wrong"),
         ),
         Screen(
             path="/check-email",
@@ -492,6 +485,7 @@ class Password(Feature):
             loads=check_email_page,
             others={"send": request_password_reset},
             notice="sent-again",
+            states=("sent", "sent again", "too soon", "address unknown"),
         ),
         Screen(
             path="/reset-password",
@@ -502,16 +496,18 @@ class Password(Feature):
             expired="/forgot-password",
             then=("/sign-in",),
             notice="password-changed",
+            states=("fresh", "wrong", "expired"),
         ),
         Screen(
             path="/settings/password",
             template="password/settings.html",
             loads=password_page,
             submits=change_password,
-            private=True,
+            fresh=True,
             nav="Password",
             checkboxes=("revokeOtherSessions",),
             notice="password-saved",
             well_known="change-password",
+            states=("fresh", "wrong", "saved"),
         ),
     )

@@ -140,5 +140,6 @@ class Sessions(Feature):
             submits=sign_out,
             then=("sign-out",),
             notice="signed-out",
+            states=("signed in", "signed out"),
         ),
     )

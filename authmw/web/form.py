@@ -15,7 +15,7 @@ from ..core.schema import Column
 from . import words
 from .page import Wrong
 
-OWN_KEYS = frozenset({"csrf_token", "next", "with", *REDIRECT_FIELDS})
+OWN_KEYS = frozenset({"csrf_token", "next", "back", "with", *REDIRECT_FIELDS})
 """Keys that a form has for the screen, not for the operation; where to go afterwards is not a form's to say."""
 
 
@@ -26,6 +26,8 @@ def left_empty(screen: Screen, operation: Operation, form: Mapping[str, str], *,
     for each in input_fields(kind) if kind else ():
         if not each.optional and not each.rest and each.key != "token":
             required.append(each.key)
+    # A password or a code that is asked for is not optional, whatever the operation could do without.
+    required += [key for key in screen.secrets if key in form and key not in required]
     return [
         Wrong(field=key, message=words.FIELDS.get(key, words.SENTENCES["MISSING_FIELD"]))
         for key in required

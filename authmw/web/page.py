@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 KINDS = {"boolean": "checkbox", "integer": "number"}
 
+SYSTEM_STATES: Mapping[str, tuple[str, ...]] = {
+    "/error": ("known", "unknown"),
+    "/403": ("fresh",),
+    "/404": ("fresh",),
+    "/410": ("fresh",),
+    "/429": ("fresh",),
+    "/500": ("fresh",),
+    "/503": ("fresh",),
+    "/dev/mail": ("empty", "full"),
+}
+"""The pages that no feature declares, by path or status, with their states as in `Screen.states`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wrong:
@@ -66,6 +78,8 @@ class Page:
     path: str
     csrf_token: str
     next: str = ""
+    back: str = ""
+    """Where somebody goes who changes their mind."""
     htmx: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
     problems: Sequence[Wrong] = ()

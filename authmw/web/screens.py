@@ -6,14 +6,15 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment
 
+from ..core import sessions
 from ..core.auth import AuthCore
 from ..core.call import Call, SignedIn
 from ..core.client_ip import parse
-from ..core.errors import AuthError, TooManyRequests, Unauthorized
+from ..core.errors import AuthError, SessionNotFresh, TooManyRequests, Unauthorized
 from ..core.feature import Feature, Handler, Screen, Visit
 from ..core.inputs import is_email
 from ..core.operation import Operation, StepRequired, operation_of
@@ -192,7 +193,7 @@ class _Visit:
         self.notes = Notes(call, self.base)
         self.htmx = headers.get("hx-request") == "true"
         self.query: dict[str, str] = {}
-        self.next = ""
+        self.next = self.back = ""
 
     async def answer(self, receive: Receive) -> tuple[int, bytes, HeaderList]:
         """Return status, body and further headers. Raise what becomes a system page."""
@@ -218,14 +219,15 @@ class _Visit:
             return self._closed()
         if screen.submits and _bound(feature, screen.submits).route.path in self.auth.settings.disabled_paths:
             return self._message(404)
-        signed_in = await self.call.identify()
-        if screen.private:
-            self._require(signed_in)
-        if screen.entrance and signed_in is not None:
-            raise Answer(self.next or self.auth.settings.after_sign_in)
-        if screen.takes_token and "token" in self.query:
+        if screen.takes_token and "token" in self.query:  # first of all: signing in on the way must not lose it
             self.notes.keep_token(screen, self.query["token"])
             raise Answer(self.screens.href(screen.path, self.next))
+        signed_in = await self.call.identify(cached=not screen.is_private)
+        self._admit(screen, signed_in)
+        if screen.entrance and signed_in is not None:
+            raise Answer(self.next or self.auth.settings.after_sign_in)
+        if screen.renews and self.next and signed_in is not None and self._is_fresh(signed_in):
+            raise Answer(self.next)
         notice = self.notes.take_notice()
         if notice is None and self.next:
             notice = words.NOTICES.get(screen.asked)
@@ -242,10 +244,9 @@ class _Visit:
             return self._message(400)
         form = carry.decode_form(body)
         self.next = self._checked_next(form.get("next", "")) or self.next
+        self.back = self._checked_next(form.get("back", ""))
         self._check_site(form)
-        signed_in = await self.call.identify(cached=not screen.private)
-        if screen.private:
-            self._require(signed_in)
+        self._admit(screen, await self.call.identify(cached=not screen.is_private))
         which = form.get("with", "")
         handler = screen.others.get(which) if which else screen.submits
         if handler is None:
@@ -278,7 +279,7 @@ class _Visit:
     ) -> tuple[int, bytes, HeaderList]:
         if screen.takes_token and not which:
             self.notes.drop_token()
-        if self.call.started is not None and not screen.private:
+        if self.call.started is not None and not screen.is_private:
             raise Answer(self.next or self.auth.settings.after_sign_in)
         if isinstance(result, StepRequired):
             raise Answer(self.screens.href(result.screen, self.next))
@@ -310,13 +311,8 @@ class _Visit:
     async def _refused(
         self, feature: Feature, screen: Screen, operation: Operation, refused: AuthError, values: Mapping[str, str]
     ) -> tuple[int, bytes, HeaderList]:
-        if isinstance(refused, Unauthorized):
-            self._require(None)
-        if refused.screen and refused.screen != screen.path and refused.screen in self.screens.routes:
-            if self.call.letters:
-                self.notes.sent()  # the letter that leads out of the refusal
-            raise Answer(self.screens.href(refused.screen, self.next))
-        if screen.takes_token and refused.code in SPENT_LINK:
+        self._lead_on(screen, refused)
+        if screen.takes_token and self.notes.token(screen) and refused.code in SPENT_LINK:
             return self._spent(screen)
         status = refused.status if refused.status in (429, 503) else 422
         wait = refused.retry_after if isinstance(refused, TooManyRequests) else None
@@ -353,11 +349,22 @@ class _Visit:
         return data
 
     def _refused_load(self, screen: Screen, refused: AuthError) -> tuple[int, bytes, HeaderList]:
-        if isinstance(refused, Unauthorized):
-            self._require(None)
+        self._lead_on(screen, refused)
         if screen.takes_token and refused.code in SPENT_LINK:
             return self._spent(screen)
         raise refused
+
+    def _lead_on(self, screen: Screen, refused: AuthError) -> None:
+        """Some refusals have a screen that leads out of them."""
+        if isinstance(refused, Unauthorized):
+            self._require(None)
+        target = self.screens.routes.get(refused.screen or "")
+        if target is None or target[1] is screen:
+            return
+        if self.call.letters:
+            self.notes.sent()  # the letter that leads out of the refusal
+        # From a fresh proof people come back to where they were; the form they sent is not sent again for them.
+        raise Answer(self.screens.href(target[1].path, self.base + self.path if target[1].renews else self.next))
 
     def _spent(self, screen: Screen) -> tuple[int, bytes, HeaderList]:
         """410: which link it was, and one button for a new one."""
@@ -432,6 +439,7 @@ class _Visit:
         return Page(
             screens=self.screens,
             path=path,
+            back=self._back(),
             csrf_token=self.notes.form_token(),
             next=self.next,
             htmx=self.htmx,
@@ -440,13 +448,41 @@ class _Visit:
             nav=nav if person else (),
         )
 
+    def _back(self) -> str:
+        """Where a person who changes their mind goes: the page before this one, when it was one of this site."""
+        profile = "/settings/profile"
+        other = self.base + profile if profile in self.screens.routes else self.auth.settings.after_sign_in
+        before = urlsplit(self.headers.get("referer", ""))
+        came = f"{before.path}?{before.query}" if before.query else before.path
+        ours = f"{before.scheme}://{before.netloc}" == self.auth.settings.origin
+        back = self.back or (came if ours else "")
+        elsewhere = before.path not in (self.base + self.path, self.next.partition("?")[0])
+        return self._checked_next(back) if back and (self.back or elsewhere) and is_relative(back) else other
+
     def _render(self, template: str, page: Page) -> bytes:
         return self.screens.render(template, page)
+
+    def _admit(self, screen: Screen, signed_in: SignedIn[Any] | None) -> None:
+        """Let through who may see this screen; send others where they can become who may."""
+        if screen.is_private:
+            self._require(signed_in)
+        if screen.fresh and signed_in is not None and not self._is_fresh(signed_in):
+            self._lead_on(screen, SessionNotFresh())
+
+    def _is_fresh(self, signed_in: SignedIn[Any]) -> bool:
+        try:
+            sessions.require_fresh(self.call, signed_in.session, window=self.auth.settings.screens_window)
+        except SessionNotFresh:
+            return False
+        return True
 
     def _require(self, signed_in: SignedIn[Any] | None) -> None:
         if signed_in is None:
             self.notes.leave_notice("sign-in-first")
-            raise Answer(self.screens.href("/sign-in", self.base + self.path))
+            # Signing in is as fresh as proofs get: no need to stop at the screen that asks for one.
+            screen = self.screens.routes[self.path][1]
+            here = self.next if screen.renews and self.next else self.base + self.path
+            raise Answer(self.screens.href("/sign-in", here))
 
     def _leave(self, location: str) -> tuple[int, bytes, HeaderList]:
         if self.htmx:

@@ -27,6 +27,11 @@ SENTENCES: Mapping[str, str] = {
     "SESSION_EXPIRED": "Confirm it is you.",
     "SESSION_NOT_FRESH": "Confirm it is you.",
     "UNAUTHORIZED": "Sign in to continue.",
+    "PROOF_REQUIRED": "Enter your password or the code that we have sent you.",
+    "PASSWORD_REQUIRED": "Confirm with your password.",
+    "INVALID_OTP": "That code is not right. Check it and try again.",
+    "OTP_EXPIRED": "That code has expired. Send a new one.",
+    "TOO_MANY_ATTEMPTS": "Too many wrong codes. Send a new one.",
     "FAILED_TO_GET_SESSION": "You are signed out. Sign in again to continue.",
     "FAILED_TO_UNLINK_LAST_ACCOUNT": "This is your last way to sign in. Add another one first.",
     "ACCOUNT_NOT_FOUND": "That way to sign in is no longer there. Reload the page.",
@@ -69,6 +74,7 @@ FIELDS: Mapping[str, str] = {
     "password": "Enter your password.",
     "newPassword": "Enter a new password.",
     "currentPassword": "Enter your current password.",
+    "code": "Enter the code.",
 }
 
 TOO_LONG = "Use at most {longest} characters."
@@ -81,6 +87,7 @@ NOTICES: Mapping[str, str] = {
     "email-confirmed": "Your email is confirmed.",
     "account-made": "Your account is ready. Sign in to continue.",
     "sent-again": "We have sent it again.",
+    "code-sent": "We have sent you a code.",
     "password-saved": "Your password is changed.",
     "profile-saved": "Your profile is saved.",
 }

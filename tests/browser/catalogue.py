@@ -276,6 +276,27 @@ def password_saved(window: Window) -> None:
     window.sees_notice("Your password is changed.")
 
 
+@state("/reauth")
+def reauth(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/reauth")
+
+
+@state("/reauth", "wrong")
+def reauth_wrong(window: Window) -> None:
+    reauth(window)
+    window.fill(password="wrong wrong wrong")
+    window.press("Confirm")
+    window.sees_problem("That password is not right.")
+
+
+@state("/reauth", "empty")
+def reauth_empty(window: Window) -> None:
+    reauth(window)
+    window.press("Confirm")
+    window.sees_problem("Enter your password.")
+
+
 # What cannot be shown, done or found
 
 

@@ -112,6 +112,7 @@ def filled(path: str) -> dict[str, Any]:
         "/request-password-reset": {"email": "ann@example.com"},
         "/reset-password": {"newPassword": PASSWORD, "token": "x" * 24},
         "/verify-password": {"password": PASSWORD},
+        "/reauth": {"password": PASSWORD},
         "/change-password": {"newPassword": "another long one", "currentPassword": PASSWORD},
         "/change-email": {"newEmail": "eve@example.com"},
         "/send-verification-email": {"email": "ann@example.com"},

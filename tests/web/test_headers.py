@@ -62,6 +62,7 @@ class Place:
             "/request-password-reset": {"email": email},
             "/reset-password": {"newPassword": PASSWORD, "token": "x" * 24},
             "/verify-password": {"password": PASSWORD},
+            "/reauth": {"password": PASSWORD},
             "/change-password": {"newPassword": PASSWORD, "currentPassword": PASSWORD, "revokeOtherSessions": True},
             "/change-email": {"newEmail": f"new.{email}"},
             "/send-verification-email": {"email": email},
@@ -155,6 +156,7 @@ async def test_every_answer_of_every_route_carries_the_same_headers() -> None:
             "/unlink-account",
             "/update-session",
             "/get-session",
+            "/reauth/send-code",
         }
         assert all({431} <= statuses for statuses in seen.values())
         assert {path for path, statuses in seen.items() if not {500, 503} <= statuses} <= needs_nothing

@@ -74,6 +74,8 @@ BUDGETS = {
     "POST /change-email": (3, 10),
     "POST /request-password-reset": (3, 60),
     "POST /send-verification-email": (3, 60),
+    "POST /reauth": (3, 10),
+    "POST /reauth/send-code": (3, 60),
 }
 
 

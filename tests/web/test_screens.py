@@ -914,7 +914,7 @@ async def test_the_screens_stand_below_whatever_path_was_chosen() -> None:
 
 
 async def test_every_screen_of_the_features_is_checked_somewhere_above() -> None:
-    known = {path for path, _, _ in FORMS} | {"/sign-out", "/check-email", "/verify-email"}
+    known = {path for path, _, _ in FORMS} | {"/sign-out", "/check-email", "/verify-email", "/reauth"}
     assert {screen.path for _, screen in make_auth().screens} == known
 
 

@@ -1,7 +1,7 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`. Each sets itself up in .venv first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench
+.PHONY: help demo test bench screenshots words
 SHELL := /bin/sh
 
 VENV := .venv
@@ -10,9 +10,11 @@ PORT ?= 8000
 ARGS ?=
 
 help:
-	@echo "make demo    start the example at http://localhost:$(PORT)"
-	@echo "make test    check style and types, then run all tests"
-	@echo "make bench   measure; ARGS=--quick for a first look"
+	@echo "make demo         start the example at http://localhost:$(PORT)"
+	@echo "make test         check style and types, then run all tests"
+	@echo "make bench        measure; ARGS=--quick for a first look"
+	@echo "make screenshots  take pictures of every screen in every state; ARGS=sign-in for some"
+	@echo "make words        write the sentences of screens and letters into ui/locale/authmw.pot"
 
 demo: $(VENV)/demo.stamp
 	@echo
@@ -34,6 +36,12 @@ test: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m bench $(ARGS)
+
+screenshots: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+words: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.words
 
 # A shim of a version manager may carry the name of a Python that is not there, so each one is asked.
 $(BIN)/python:

@@ -23,7 +23,10 @@ from .mailers import ConsoleMailer
 from .web.api import Api
 from .web.carry import App
 from .web.doors import call_of, identity_of, sign_in_required
+from .web.languages import ENGLISH, Languages
 from .web.middleware import AuthMiddleware
+from .web.policy import check_addresses
+from .web.theme import check_theme
 from .web.ui_config import UIConfig
 
 if TYPE_CHECKING:
@@ -90,6 +93,9 @@ class Auth(AuthCore[U]):
             kind() for kind in (Account, Sessions, Reauth) if not any(isinstance(each, kind) for each in features)
         ]
         self.ui_config = ui or UIConfig()
+        check_theme(self.ui_config)
+        check_addresses(self.ui_config, own_origin=settings.origin)
+        self.languages = Languages(self.ui_config)
         from .web.letters import writer
 
         super().__init__(
@@ -156,10 +162,10 @@ class Auth(AuthCore[U]):
 
     @cached_property
     def templates(self) -> Environment:
-        """The templates of screens and mail, read when the first one is needed."""
+        """The templates of mail, in English, read when the first one is needed."""
         from .web.resources import templates
 
-        return templates(tuple(self.ui_config.template_dirs))
+        return templates(tuple(self.ui_config.template_dirs), ENGLISH)
 
 
 class _LazyScreens:
@@ -174,7 +180,7 @@ class _LazyScreens:
 
         mailer = self._auth.mail.mailer
         letters = mailer.letters if isinstance(mailer, ConsoleMailer) else None
-        return Screens(self._auth, self._auth.ui_config, self._auth.templates, letters=letters)
+        return Screens(self._auth, self._auth.ui_config, self._auth.languages, letters=letters)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._screens(scope, receive, send)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from authmw import Auth, Call, Hashing, Message, Settings, User
+from authmw import Auth, Call, Hashing, Message, Settings, UIConfig, User
 from authmw.core.call import CookieJar
 from authmw.core.events import Event
 from authmw.core.feature import Feature
@@ -83,6 +83,7 @@ def make_auth(
     database: Database | None = None,
     clock: Clock | None = None,
     rate_limit: bool = False,
+    ui: UIConfig | None = None,
     **settings: Any,
 ) -> Auth[Any]:
     """An Auth over a memory store, with fast hashes, an Outbox at `auth.mail.mailer` and its events kept in `events_of(auth)`."""
@@ -93,6 +94,7 @@ def make_auth(
         user_type=user_type,
         database=database or MemoryStore(),
         mailer=Outbox(),
+        ui=ui,
         clock=clock or Clock(),
     )
     auth.passwords = Passwords(Hashing(memory=8, passes=1), better_auth=chosen.shared_database, allow_weak=True)

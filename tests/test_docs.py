@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 import jinja2
 import pytest
+from babel.messages.frontend import CommandLineInterface
 
 from authmw import Auth, Hashing, Settings, UIConfig, cli
 from authmw.core.feature import Feature
@@ -132,6 +133,8 @@ def problem_with(command: str) -> str:
             except click.ClickException as reason:
                 return reason.format_message()
             return ""
+        case ["pybabel", name, *_] if name in CommandLineInterface.commands:
+            return ""
         case ["uvicorn", application] if re.fullmatch(r"[a-z_.]+:[a-z_]+", application):
             return ""
         case ["python", "-m", module, *_] if importlib.util.find_spec(module):
@@ -217,7 +220,11 @@ def page_of(feature: type[Feature]) -> str:
 
 
 def routes_of(feature: type[Feature]) -> Mapping[str, str]:
-    return {each.route.name: f"{each.route.method} {each.route.path}" for each in feature().operations()}
+    return {
+        each.route.name: f"{each.route.method} {each.route.path}"
+        for each in feature().operations()
+        if each.route.in_api
+    }
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.__name__)

@@ -91,5 +91,6 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"authmw"}
     assert {"authmw/py.typed", "authmw/_resources/ui/password/sign_in.html"} <= set(names)
     assert "authmw/_resources/static/vendor/htmx.min.js" in names
+    assert "authmw/_resources/ui/locale/authmw.pot" in names
     assert [name for name in names if name.startswith("authmw/_resources/") and name.endswith(".py")] == []
     assert any(name.endswith("licenses/LICENSE") for name in names)

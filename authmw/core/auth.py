@@ -81,7 +81,7 @@ class AuthCore(Generic[U]):
             column for column in self._user_columns() if column.attribute not in accounts.OWN_COLUMNS
         )
         self.operations: tuple[Operation, ...] = tuple(
-            operation for feature in self.features for operation in feature.operations()
+            operation for feature in self.features for operation in feature.operations() if operation.route.in_api
         )
         self.screens: tuple[tuple[Feature, Screen], ...] = tuple(
             (feature, screen) for feature in self.features for screen in feature.screens

@@ -15,6 +15,11 @@ from .schema import Row
 Handler = Callable[..., Awaitable[Any]]
 
 
+def N_(text: str) -> str:
+    """Mark a sentence for the catalogue, where it stands; it is translated where it is shown. `make words` finds it."""
+    return text
+
+
 @dataclass(frozen=True, kw_only=True)
 class Screen:
     """A page of the user interface, declared: there is no view code per screen.

@@ -34,6 +34,15 @@ class StepRequired:
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Outcome:
+    """Mixed into a result that leads elsewhere than its screen says."""
+
+    notice: typing.ClassVar[str] = ""
+    """What is said instead of the screen's own notice: a key of the catalogue."""
+    then: typing.ClassVar[tuple[str, ...]] = ()
+    """Where it leads instead, as `Screen.then`; nothing: the same screen."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """Where and how an operation is served. `path` may hold one `:name` segment."""
@@ -47,6 +56,8 @@ class Route:
     starts_session: bool
     """Checked against sign-in forgery even without cookies (wire 6.5)."""
     sends_mail: bool
+    in_api: bool
+    """False: the wire has no such route; the screens do it, and Python."""
     in_query: tuple[str, ...]
     """Keys of a POST that may come in the query instead of the body."""
     name: str
@@ -64,6 +75,7 @@ def operation(
     forms: bool = False,
     starts_session: bool = False,
     sends_mail: bool = False,
+    in_api: bool = True,
     in_query: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Serve an async method `(self, call)` or `(self, call, input)` at `path` below the API's prefix.
@@ -81,7 +93,7 @@ def operation(
             return await function(self, call, *inputs)
 
         guarded.__route__ = functools.partial(  # type: ignore[attr-defined]
-            _route, function, method, path, limit, guard, forms, starts_session, sends_mail, in_query
+            _route, function, method, path, limit, guard, forms, starts_session, sends_mail, in_api, in_query
         )
         return typing.cast(F, guarded)
 
@@ -111,6 +123,7 @@ def _route(
     forms: bool,
     starts_session: bool,
     sends_mail: bool,
+    in_api: bool,
     in_query: tuple[str, ...],
 ) -> Route:
     parameters = list(inspect.signature(function).parameters.values())[2:]
@@ -123,6 +136,7 @@ def _route(
         forms=forms,
         starts_session=starts_session,
         sends_mail=sends_mail,
+        in_api=in_api,
         in_query=in_query,
         name=function.__name__,
         input=hint,

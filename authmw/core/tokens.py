@@ -52,6 +52,13 @@ async def peek(call: Call[U], purpose: Purpose, token: str | None) -> str | None
     return row.value if row else None
 
 
+async def pending(call: Call[U], purpose: Purpose, *, subject: str) -> list[str]:
+    """Return what the live tokens of `subject` stand for; there is one at most of a purpose, unless two were asked
+    for at the same moment."""
+    rows = await call.store.find_all(Verification, subject=subject, expires_at=Above(call.now), limit=None)
+    return [row.value for row in rows if row.identifier.startswith(purpose.prefix)]
+
+
 async def redeem(call: Call[U], purpose: Purpose, token: str | None) -> str | None:
     """Spend a token and return what it stands for; None when it is unknown, spent or too late.
 

@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ..core import accounts, sessions, tokens
 from ..core.call import Call, SignedIn
@@ -19,12 +19,12 @@ from ..core.errors import (
     Problem,
     Unauthorized,
 )
-from ..core.feature import Feature, Screen, Visit
+from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Password as PasswordText
 from ..core.inputs import Rest, Text, Url, convert
 from ..core.model import Account as AccountRow
 from ..core.model import U
-from ..core.operation import Redirect, operation
+from ..core.operation import Outcome, Redirect, operation
 from ..core.tokens import Purpose
 
 # Errors
@@ -109,6 +109,40 @@ class Deletion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeletionMailed(Deletion, Outcome):
+    """Nothing is deleted yet: the link in the letter has to be opened first."""
+
+    message: str = "Verification email sent"
+    notice: ClassVar[str] = "delete-link-sent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayIn:
+    """A way to sign in, in words. `id` is what `unlink_account` takes."""
+
+    id: str
+    name: str
+    is_password: bool
+    linked_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountsPage:
+    ways: list[WayIn]
+    may_unlink: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletePage:
+    """`ask`: delete now; `mail`: a link is sent first; `confirm`: that link was opened."""
+
+    email: str
+    step: Literal["ask", "mail", "confirm"]
+    has_password: bool
+    can_resend_in: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListedAccount:
     """A way to sign in as its owner sees it; `account_id` is what the provider calls the person."""
 
@@ -135,6 +169,12 @@ def listed(row: AccountRow) -> ListedAccount:
         updated_at=row.updated_at,
         scopes=[scope for scope in scopes if scope],
     )
+
+
+def way_in(row: AccountRow) -> WayIn:
+    is_password = row.provider_id == accounts.CREDENTIAL
+    name = row.provider_id.replace("-", " ").replace("_", " ").title()
+    return WayIn(id=row.id, name=name, is_password=is_password, linked_at=row.created_at)
 
 
 def profile_changes(given: Mapping[str, object]) -> dict[str, Any]:
@@ -211,6 +251,7 @@ class Account(Feature):
             if not await call_inside.store.delete(AccountRow, id=input.account_id, user_id=user.id):
                 raise AccountNotFound
             call_inside.event("oauth.unlinked", user_id=user.id)
+            call_inside.mail("security-notice", user.email, what="account-unlinked", name=user.name)
         return Done()
 
     @operation("POST", "/delete-user", guard="sensitive", sends_mail=True)
@@ -229,20 +270,20 @@ class Account(Feature):
             return Deletion()
         if self.confirm_delete:
             if not await call.may_mail("delete-account", user.email):
-                return Deletion(message="Verification email sent")
+                return DeletionMailed()
             async with call.transaction() as call_inside:
                 token = await tokens.issue(call_inside, self.deletion, subject=user.id, value=user.id)
                 url = call.auth.link(
-                    screen=None,
+                    screen="/settings/delete",
                     api="/delete-user/callback",
                     in_api={"token": token, "callbackURL": input.callback_url or "/"},
-                    in_screen={},
+                    in_screen={"token": token, **({"next": input.callback_url} if input.callback_url else {})},
                 )
                 minutes = int(self.deletion.lifetime.total_seconds() // 60)
                 call_inside.mail(
                     "delete-account", user.email, counted=False, url=url, token=token, name=user.name, minutes=minutes
                 )
-            return Deletion(message="Verification email sent")
+            return DeletionMailed()
         window = call.auth.settings.fresh_for
         if input.password is None and window and call.now - call.signed_in.session.created_at >= window:
             raise SessionTooOld
@@ -265,6 +306,31 @@ class Account(Feature):
         if signed_in is None:
             raise Unauthorized
         return signed_in.user
+
+    async def accounts_page(self, call: Call[U], visit: Visit) -> AccountsPage:
+        user = (await call.guard("sensitive")).user
+        rows = await accounts.accounts_of(call, user.id)
+        return AccountsPage(ways=[way_in(row) for row in rows], may_unlink=len(rows) > 1 or self.unlink_last)
+
+    async def delete_page(self, call: Call[U], visit: Visit) -> DeletePage:
+        """Raise UnknownDeletion for a link that is spent, too old or somebody else's, SessionNotFresh where nothing
+        but signing in again could prove who is here."""
+        signed_in = await call.guard("sensitive")
+        user = signed_in.user
+        account = await accounts.credential(call, user.id)
+        has_password = account is not None and account.password is not None
+        if visit.token:
+            if await tokens.peek(call, self.deletion, visit.token) != user.id:
+                raise UnknownDeletion
+            return DeletePage(email=user.email, step="confirm", has_password=has_password)
+        if self.confirm_delete:
+            return DeletePage(email=user.email, step="mail", has_password=has_password)
+        if not has_password:
+            sessions.require_fresh(call, signed_in.session, window=call.auth.settings.screens_window)
+        return DeletePage(email=user.email, step="ask", has_password=has_password)
+
+    def offers(self, screen: Screen) -> bool:
+        return self.may_delete or screen.path != "/settings/delete"
 
     async def _require_password(self, call: Call[U], user: U, password: str) -> None:
         call.auth.passwords.check_maximum(password)
@@ -296,9 +362,34 @@ class Account(Feature):
             loads=profile_page,
             submits=update_user,
             private=True,
-            nav="Profile",
+            nav=N_("Profile"),
             requires=("name",),
             notice="profile-saved",
             states=("fresh", "wrong", "saved", "long words"),
+        ),
+        Screen(
+            path="/settings/accounts",
+            template="account/accounts.html",
+            loads=accounts_page,
+            others={"unlink": unlink_account},
+            fresh=True,
+            nav=N_("Accounts"),
+            notices={"unlink": "account-unlinked"},
+            states=("fresh", "full", "unlinked", "last", "empty"),
+        ),
+        Screen(
+            path="/settings/delete",
+            template="account/delete.html",
+            loads=delete_page,
+            submits=delete_user,
+            others={"send": delete_user},
+            private=True,
+            nav=N_("Delete"),
+            takes_token=True,
+            expired="/settings/delete",
+            requires=("understand",),
+            then=("next", "/sign-out"),
+            notice="account-deleted",
+            states=("fresh", "wrong", "empty", "by mail", "link sent", "confirm", "expired"),
         ),
     )

@@ -14,10 +14,10 @@ from ..core import accounts, sessions, tokens
 from ..core.accounts import EmailTaken
 from ..core.call import Call
 from ..core.errors import AuthError, InvalidToken
-from ..core.feature import Feature, Screen, Visit
+from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Email, Url
 from ..core.model import U, User
-from ..core.operation import Redirect, StepRequired, operation
+from ..core.operation import Outcome, Redirect, StepRequired, operation
 from ..core.rate_limit import SEND_MAIL, SIGN_IN
 from ..core.sign_in import continue_sign_in
 from ..core.tokens import ClaimsExpired, ClaimsInvalid, Purpose
@@ -86,6 +86,20 @@ class Verified:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangeAgreed(Verified, Outcome):
+    """The old mailbox has agreed; the new one was sent its link."""
+
+    notice: ClassVar[str] = "change-agreed"
+    then: ClassVar[tuple[str, ...]] = ("/settings/email", "/sign-in")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailChanged(Verified, Outcome):
+    notice: ClassVar[str] = "email-changed"
+    then: ClassVar[tuple[str, ...]] = ("/settings/email", "/sign-in")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChangeEmail:
     new_email: Email
     callback_url: Url | None = None
@@ -97,9 +111,28 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoInput:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
 class VerifyPage:
-    state: Literal["waiting", "confirm", "done"]
+    """`agree`: the old mailbox is asked whether the account may go to `email`."""
+
+    state: Literal["waiting", "confirm", "agree", "done"]
     email: str
+    can_resend_in: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailPage:
+    email: str
+    is_confirmed: bool
+    may_change: bool
+    waiting_for: str | None
+    """The address that somebody has asked for, and that is not confirmed yet."""
+    asks_old: bool
+    """Does the address that the account has still have to agree?"""
     can_resend_in: int = 0
 
 
@@ -217,6 +250,27 @@ class EmailVerification(Feature):
             call_inside.event("email.change_requested", user_id=user.id, reason="" if free else "taken")
         return Done()
 
+    @operation("POST", "/change-email/cancel", guard="sensitive", in_api=False)
+    async def cancel_change(self, call: Call[U], input: NoInput = NoInput()) -> Done:
+        """Forget a change of address that waits for its mailboxes. There being none is no error."""
+        user = call.signed_in.user
+        async with call.transaction() as call_inside:
+            await tokens.burn(call_inside, self.change, subject=user.id)
+            call_inside.event("email.change_requested", outcome="failure", reason="cancelled", user_id=user.id)
+        return Done()
+
+    async def email_page(self, call: Call[U], visit: Visit) -> EmailPage:
+        user = (await call.guard("sensitive")).user
+        pending = await tokens.pending(call, self.change, subject=user.id)
+        _, waiting_for, step = json.loads(pending[-1]) if pending else (None, None, None)
+        return EmailPage(
+            email=user.email,
+            is_confirmed=user.email_verified,
+            may_change=self.may_change,
+            waiting_for=waiting_for,
+            asks_old=step == CONFIRM_AT_OLD,
+        )
+
     async def verify_page(self, call: Call[U], visit: Visit) -> VerifyPage:
         """What the screen shows: a button, or that we wait for the mail to be opened."""
         if visit.token is None:
@@ -227,6 +281,8 @@ class EmailVerification(Feature):
         claims = self._claims(call, visit.token)
         user = await accounts.find_user(call, claims.old)
         done = user is not None and user.email_verified and claims.step == PURPOSE
+        if claims.step == CONFIRM_AT_OLD:
+            return VerifyPage(state="agree", email=claims.new)
         return VerifyPage(state="done" if done else "confirm", email=claims.new)
 
     async def _verify(self, call: Call[U], token: str) -> Verified:
@@ -273,7 +329,7 @@ class EmailVerification(Feature):
             if asked.step == CONFIRM_AT_OLD:
                 free = await accounts.find_user(call_inside, asked.new) is None
                 await self._next_link(call_inside, user, asked.new, CONFIRM_AT_NEW, silent=not free)
-                return Verified(user=UNSET)
+                return ChangeAgreed(user=UNSET)
             try:
                 changed = await accounts.update_user(call_inside, user, email=asked.new, email_verified=True)
             except EmailTaken:
@@ -283,7 +339,7 @@ class EmailVerification(Feature):
             call_inside.mail("security-notice", user.email, what="email-changed", name=user.name, new_email=asked.new)
             if signed_in is not None:
                 sessions.rewrite_cookies(call_inside, type(signed_in)(changed, signed_in.session))
-        return Verified(user=changed)
+        return EmailChanged(user=changed)
 
     async def _spend(self, call: Call[U], user: U, asked: _Link) -> None:
         """A change is pending until it is used, replaced, or burnt by a change of password."""
@@ -355,6 +411,18 @@ class EmailVerification(Feature):
             notice="email-confirmed",
             notices={"send": "sent-again"},
             states=("waiting", "waiting after sign-up", "address unknown", "confirm", "done", "expired"),
+        ),
+        Screen(
+            path="/settings/email",
+            template="email_verification/settings.html",
+            loads=email_page,
+            submits=change_email,
+            others={"send": send_verification_email, "cancel": cancel_change},
+            fresh=True,
+            nav=N_("Email"),
+            notice="change-requested",
+            notices={"send": "sent-again", "cancel": "change-cancelled"},
+            states=("fresh", "confirmed", "wrong", "same", "waiting", "cancelled"),
         ),
     )
 

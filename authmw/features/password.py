@@ -14,7 +14,7 @@ from ..core import accounts, sessions, tokens
 from ..core.accounts import EmailTaken
 from ..core.call import Call
 from ..core.errors import AuthError, CredentialAccountNotFound, InvalidPassword, InvalidToken, UserNotFound
-from ..core.feature import Feature, Screen, Visit
+from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Email, Image, Name, Rest, Text, Typed, Url, is_email
 from ..core.inputs import Password as PasswordText
 from ..core.model import U, User
@@ -166,12 +166,12 @@ class PasswordPage:
 # Rules
 
 WEBMAIL: Mapping[str, tuple[str, str]] = {
-    "gmail.com": ("Open Gmail", "https://mail.google.com/"),
-    "outlook.com": ("Open Outlook", "https://outlook.live.com/mail/"),
-    "hotmail.com": ("Open Outlook", "https://outlook.live.com/mail/"),
-    "yahoo.com": ("Open Yahoo Mail", "https://mail.yahoo.com/"),
-    "icloud.com": ("Open iCloud Mail", "https://www.icloud.com/mail/"),
-    "proton.me": ("Open Proton Mail", "https://mail.proton.me/"),
+    "gmail.com": (N_("Open Gmail"), "https://mail.google.com/"),
+    "outlook.com": (N_("Open Outlook"), "https://outlook.live.com/mail/"),
+    "hotmail.com": (N_("Open Outlook"), "https://outlook.live.com/mail/"),
+    "yahoo.com": (N_("Open Yahoo Mail"), "https://mail.yahoo.com/"),
+    "icloud.com": (N_("Open iCloud Mail"), "https://www.icloud.com/mail/"),
+    "proton.me": (N_("Open Proton Mail"), "https://mail.proton.me/"),
 }
 
 
@@ -379,12 +379,10 @@ class Password(Feature):
             call_inside.mail("security-notice", user.email, what="password-changed", name=user.name)
         return PasswordChanged(token=token, user=user)
 
+    @operation("POST", "/set-password", limit=SIGN_IN, guard="sensitive", in_api=False)
     async def set_password(self, call: Call[U], input: SetPassword) -> Done:
-        """Give somebody who has none a password. From Python only; the wire has no route for it.
-
-        Raise PasswordAlreadySet.
-        """
-        user = (await call.guard("sensitive")).user
+        """Give somebody who has none a password; the wire has no route for it. Raise PasswordAlreadySet."""
+        user = call.signed_in.user
         await accounts.refuse_bad_password(call, input.new_password)
         hashed = await call.auth.passwords.hash(input.new_password)
         async with call.transaction() as call_inside:
@@ -503,11 +501,13 @@ class Password(Feature):
             template="password/settings.html",
             loads=password_page,
             submits=change_password,
+            others={"set": set_password},
             fresh=True,
-            nav="Password",
+            nav=N_("Password"),
             checkboxes=("revokeOtherSessions",),
             notice="password-saved",
+            notices={"set": "password-set"},
             well_known="change-password",
-            states=("fresh", "wrong", "saved"),
+            states=("fresh", "wrong", "saved", "not set"),
         ),
     )

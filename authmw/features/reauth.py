@@ -149,6 +149,6 @@ class Reauth(Feature):
             renews=True,
             then=("next",),
             notices={"send": "code-sent"},
-            states=("fresh", "wrong", "empty"),
+            states=("fresh", "wrong", "empty", "code", "code sent", "code wrong"),
         ),
     )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from ..core import sessions
 from ..core.call import Call
 from ..core.errors import AuthError, NoFieldsToUpdate
-from ..core.feature import Feature, Screen
+from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Flag, Rest, Url
 from ..core.model import Session, U
 from ..core.operation import operation
 from ..core.outputs import to_wire
+from ..core.user_agents import Device, describe
 
 # Errors
 
@@ -63,6 +66,23 @@ class Done:
 @dataclass(frozen=True, kw_only=True)
 class SignedOut:
     success: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionLine:
+    """A session in words. `handle` is what `revoke_session` takes; it signs nobody in."""
+
+    handle: str = field(repr=False)
+    device: Device
+    is_this: bool
+    signed_in_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsPage:
+    lines: list[SessionLine]
+    """This one first, then the newest."""
 
 
 # The feature
@@ -133,7 +153,34 @@ class Sessions(Feature):
         call.become(None)
         return SignedOut()
 
+    async def sessions_page(self, call: Call[U], visit: Visit) -> SessionsPage:
+        signed_in = await call.guard("sensitive")
+        rows = await sessions.list_live(call, signed_in.user.id)
+        # The first look into ua-parser reads its rules, which takes longer than the event loop can wait.
+        devices = await asyncio.to_thread(lambda: [describe(row.user_agent or "") for row in rows])
+        lines = [
+            SessionLine(
+                handle=sessions.handle(row),
+                device=device,
+                is_this=row.id == signed_in.session.id,
+                signed_in_at=row.created_at,
+                seen_at=call.now if row.id == signed_in.session.id else row.updated_at,
+            )
+            for row, device in zip(rows, devices, strict=True)
+        ]
+        return SessionsPage(lines=sorted(lines, key=lambda line: not line.is_this))
+
     screens: ClassVar = (
+        Screen(
+            path="/settings/sessions",
+            template="sessions/settings.html",
+            loads=sessions_page,
+            others={"one": revoke_session, "others": revoke_other_sessions},
+            private=True,
+            nav=N_("Sessions"),
+            notices={"one": "session-ended", "others": "sessions-ended"},
+            states=("only this", "full", "ended"),
+        ),
         Screen(
             path="/sign-out",
             template="sessions/sign_out.html",

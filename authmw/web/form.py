@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from ..core.errors import AuthError, InvalidInput, TooManyRequests
@@ -14,6 +15,7 @@ from ..core.passwords import Passwords
 from ..core.schema import Column
 from . import words
 from .page import Wrong
+from .words import Sentence
 
 OWN_KEYS = frozenset({"csrf_token", "next", "back", "with", *REDIRECT_FIELDS})
 """Keys that a form has for the screen, not for the operation; where to go afterwards is not a form's to say."""
@@ -28,6 +30,8 @@ def left_empty(screen: Screen, operation: Operation, form: Mapping[str, str], *,
             required.append(each.key)
     # A password or a code that is asked for is not optional, whatever the operation could do without.
     required += [key for key in screen.secrets if key in form and key not in required]
+    sent = list(form)  # in the order of the page, which the summary keeps; boxes that are not ticked come last
+    required.sort(key=lambda key: sent.index(key) if key in form else len(sent))
     return [
         Wrong(field=key, message=words.FIELDS.get(key, words.SENTENCES["MISSING_FIELD"]))
         for key in required
@@ -46,7 +50,9 @@ def values_for(
         if each.type is bool and (each.key in given or each.key in screen.checkboxes):
             given[each.key] = given.get(each.key) == "true"
         if each.key == "token" and screen.takes_token:
-            given["token"] = token or ""
+            given.pop("token", None)  # it comes from the letter's cookie and from nowhere else
+            if token or not each.optional:
+                given["token"] = token or ""
     if any(each.rest for each in fields):
         for column in own:
             if column.rules.sent:
@@ -68,8 +74,13 @@ def wrongs(refused: AuthError, operation: Operation, passwords: Passwords) -> li
         key = "currentPassword" if "currentPassword" in keys else "password"
     sentence = words.SENTENCES.get(refused.code) or words.NO_CODE.get(refused.message) or words.PAGES[500][1]
     wait = refused.retry_after if isinstance(refused, TooManyRequests) else 0
-    sentence = sentence.format(shortest=passwords.shortest, longest=passwords.longest, wait=words.wait_in_words(wait))
-    return [Wrong(field=key, message=sentence)]
+    values: dict[str, int | timedelta | Sentence] = {
+        "shortest": passwords.shortest,
+        "longest": passwords.longest,
+        "wait": timedelta(seconds=wait),
+        **words.words_of_links(refused.code),
+    }
+    return [Wrong(field=key, message=Sentence(sentence, values))]
 
 
 def _own_value(column: Column, given: dict[str, Any]) -> None:
@@ -93,7 +104,8 @@ def _wrong_input(key: str, text: str, fields: Sequence[Any]) -> Wrong:
     if "control characters" in text:
         return Wrong(field=key, message=words.UNPRINTABLE)
     if text.startswith("Too big") and rules is not None:
-        return Wrong(field=key, message=words.TOO_LONG.format(longest=rules.longest))
+        return Wrong(field=key, message=Sentence(words.TOO_LONG, {"longest": str(rules.longest)}))
     if text.startswith("Too big"):
-        return Wrong(field=key, message=words.TOO_LONG.format(longest=text.partition("<=")[2].partition(" ")[0]))
+        longest = text.partition("<=")[2].partition(" ")[0]
+        return Wrong(field=key, message=Sentence(words.TOO_LONG, {"longest": longest}))
     return Wrong(field=key or None, message=words.FIELDS.get(key, words.SENTENCES["VALIDATION_ERROR"]))

@@ -14,6 +14,7 @@ from . import words
 FORM_LIFETIME = 12 * 3600  # seconds a form may stay open
 TOKEN_LIFETIME = 600  # seconds a mailed token waits in its cookie
 TYPED_LIFETIME = 900  # seconds the last typed address is remembered
+LANGUAGE_LIFETIME = 365 * 86400  # seconds a chosen language is remembered
 NOTICE_LIFETIME = 60  # seconds until a notice that nobody came to read is old
 SEND_PAUSE = 60  # seconds between two letters that a person asks for
 
@@ -61,6 +62,12 @@ class Notes:
 
     def typed(self) -> str:
         return self._get("ui_email") or ""
+
+    def keep_language(self, tag: str) -> None:
+        self._set("ui_language", tag, LANGUAGE_LIFETIME)
+
+    def language(self) -> str:
+        return self._get("ui_language") or ""
 
     def sent(self) -> None:
         """From now on the next letter has to wait, whether there was anybody to write to or not."""

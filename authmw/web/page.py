@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.schema import Column
+from .words import Words
 
 if TYPE_CHECKING:
+    from .languages import Language
     from .screens import Screens
 
 KINDS = {"boolean": "checkbox", "integer": "number"}
+
+NAV = tuple(
+    f"/settings/{name}"
+    for name in ("profile", "email", "password", "passkeys", "two-factor", "sessions", "accounts", "delete")
+)
+"""The order of the account's navigation; what is not in it stands before the last."""
 
 SYSTEM_STATES: Mapping[str, tuple[str, ...]] = {
     "/error": ("known", "unknown"),
@@ -31,13 +39,27 @@ class Wrong:
     """One thing that is wrong with a form, as a page says it."""
 
     field: str | None
-    message: str
+    message: Words
     links: tuple[tuple[str, str], ...] = ()
     """Words of `message` that are links, each with its address."""
+
+    def said(self, language: Language) -> Wrong:
+        links = tuple((language.say(words), href) for words, href in self.links)
+        return replace(self, message=language.say(self.message), links=links)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NavItem:
+    label: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageLink:
+    """A language that the page can be read in; `label` is what it calls itself."""
+
+    code: str
     label: str
     href: str
     current: bool
@@ -55,14 +77,26 @@ class ExtraField:
     value: Any
     optional: bool
 
+    def said(self, language: Language) -> ExtraField:
+        return replace(self, label=language.say(self.label), hint=language.say(self.hint) if self.hint else None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SystemPage:
-    heading: str
-    sentences: Sequence[str] = ()
-    action: tuple[str, str] | None = None
+    heading: Words
+    sentences: Sequence[Words] = ()
+    action: tuple[Words, str] | None = None
     reference: str | None = None
-    form: tuple[str, str, Mapping[str, str]] | None = None
+    form: tuple[Words, str, Mapping[str, str]] | None = None
+
+    def said(self, language: Language) -> SystemPage:
+        return replace(
+            self,
+            heading=language.say(self.heading),
+            sentences=[language.say(each) for each in self.sentences],
+            action=(language.say(self.action[0]), *self.action[1:]) if self.action else None,
+            form=(language.say(self.form[0]), *self.form[1:]) if self.form else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +110,7 @@ class Page:
 
     screens: Screens
     path: str
+    language: Language
     csrf_token: str
     next: str = ""
     back: str = ""
@@ -89,6 +124,17 @@ class Page:
     wait: int | None = None
     fields: Sequence[ExtraField] = ()
     nav: Sequence[NavItem] = ()
+    languages: Sequence[LanguageLink] = ()
+
+    def put_in_words(self) -> None:
+        """Say everything in the page's language: the one place where what Python tells people is translated."""
+        say = self.language.say
+        self.notice = say(self.notice) if self.notice else None
+        self.problems = [each.said(self.language) for each in self.problems]
+        self.nav = [replace(each, label=say(each.label)) for each in self.nav]
+        self.fields = [each.said(self.language) for each in self.fields]
+        if isinstance(self.data, SystemPage):
+            self.data = self.data.said(self.language)
 
     @property
     def action(self) -> str:

@@ -8,8 +8,12 @@ import mimetypes
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
+
+if TYPE_CHECKING:
+    from .languages import Language
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -24,9 +28,9 @@ def folder(name: str) -> Path:
 
 
 @cache
-def templates(own: tuple[str, ...] = ()) -> jinja2.Environment:
-    """The environment of screens and mail. Files in the application's `own` folders come before ours of the same
-    name, and reach ours as `authmw/<name>`."""
+def templates(own: tuple[str, ...], language: Language) -> jinja2.Environment:
+    """The environment of screens and mail in a language. Files in the application's `own` folders come before ours of
+    the same name, and reach ours as `authmw/<name>`."""
     ours = jinja2.FileSystemLoader(folder("ui"))
     loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(list(own)), ours, jinja2.PrefixLoader({"authmw": ours})])
     environment = jinja2.Environment(
@@ -38,7 +42,9 @@ def templates(own: tuple[str, ...] = ()) -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        language.gettext, language.ngettext, newstyle=True
+    )
     return environment
 
 
@@ -60,13 +66,17 @@ def assets() -> dict[str, Asset]:
     for path in sorted(root.rglob("*")):
         if path.suffix in (".css", ".js"):
             plain = path.relative_to(root).as_posix()
-            body = path.read_bytes()
-            stem, dot, suffix = plain.rpartition(".")
-            media_type = mimetypes.types_map.get(dot + suffix, "application/octet-stream")
-            found[plain] = Asset(
-                name=f"{stem}.{hashlib.sha256(body).hexdigest()[:12]}.{suffix}",
-                body=body,
-                zipped=gzip.compress(body, 9, mtime=0),
-                media_type=f"{media_type.replace('application/', 'text/') if suffix == 'js' else media_type}; charset=utf-8",
-            )
+            found[plain] = asset_of(plain, path.read_bytes())
     return found
+
+
+def asset_of(plain: str, body: bytes) -> Asset:
+    """A file by the name that templates use, ready to be sent."""
+    stem, dot, suffix = plain.rpartition(".")
+    media_type = mimetypes.types_map.get(dot + suffix, "application/octet-stream")
+    return Asset(
+        name=f"{stem}.{hashlib.sha256(body).hexdigest()[:12]}.{suffix}",
+        body=body,
+        zipped=gzip.compress(body, 9, mtime=0),
+        media_type=f"{media_type.replace('application/', 'text/') if suffix == 'js' else media_type}; charset=utf-8",
+    )

@@ -6,35 +6,31 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode, urlsplit
-
-from jinja2 import Environment
+from urllib.parse import quote, urlencode, urlsplit
 
 from ..core import sessions
 from ..core.auth import AuthCore
 from ..core.call import Call, SignedIn
 from ..core.client_ip import parse
 from ..core.errors import AuthError, SessionNotFresh, TooManyRequests, Unauthorized
-from ..core.feature import Feature, Handler, Screen, Visit
+from ..core.feature import N_, Feature, Handler, Screen, Visit
 from ..core.inputs import is_email
-from ..core.operation import Operation, StepRequired, operation_of
+from ..core.operation import Operation, Outcome, StepRequired, operation_of
 from ..core.origin import check_origin, is_relative
 from . import carry, resources, words
 from .carry import HeaderList, Receive, Scope, Send
 from .form import OWN_KEYS, left_empty, values_for, wrongs
+from .languages import Language, Languages
 from .notes import Notes
-from .page import Mailbox, NavItem, Page, SystemPage, Wrong, extra_field
+from .page import NAV, LanguageLink, Mailbox, NavItem, Page, SystemPage, Wrong, extra_field
+from .policy import policy_with
+from .theme import theme_css
 from .ui_config import UIConfig
+from .words import Sentence, Words
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types authmw"
-)
 HEADERS: HeaderList = carry.header_lines(
     {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": POLICY,
         "Cache-Control": "no-store",
         "Vary": "HX-Request, Cookie, Accept-Language",
         "Referrer-Policy": "same-origin",
@@ -49,6 +45,8 @@ HEADERS: HeaderList = carry.header_lines(
 TRANSPORT: HeaderList = [(b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
 # Whoever uses this computer next finds no page and nothing that one left in the browser (SEC-173).
 FORGET: HeaderList = [(b"clear-site-data", b'"cache", "storage"')]
+# What a name in a query has in it when its value may open something: that is never repeated in an address on a page.
+SECRET_WORDS = ("token", "code", "secret", "password", "state", "otp")
 SPENT_LINK = frozenset({"INVALID_TOKEN", "TOKEN_EXPIRED", "USER_NOT_FOUND"})
 
 
@@ -72,7 +70,7 @@ class Screens:
     """The ASGI app that answers below `ui_path`."""
 
     def __init__(
-        self, auth: AuthCore[Any], config: UIConfig, templates: Environment, *, letters: Sequence[Any] | None = None
+        self, auth: AuthCore[Any], config: UIConfig, languages: Languages, *, letters: Sequence[Any] | None = None
     ) -> None:
         self.auth = auth
         self.base = auth.settings.ui_path
@@ -80,9 +78,14 @@ class Screens:
         self.routes: dict[str, tuple[Feature, Screen]] = {
             screen.path: (feature, screen) for feature, screen in auth.screens
         }
+        self.in_nav = sorted(
+            (each for each in self.routes.values() if each[1].nav),
+            key=lambda each: NAV.index(each[1].path) if each[1].path in NAV else len(NAV) - 1.5,
+        )
         self.letters = letters
-        self._headers = HEADERS + (TRANSPORT if auth.settings.base_url.startswith("https://") else [])
-        self._templates = templates
+        policy = carry.header_lines({"Content-Security-Policy": policy_with(config.csp_extra)})
+        self._headers = HEADERS + policy + (TRANSPORT if auth.settings.base_url.startswith("https://") else [])
+        self.languages = languages
         self._assets: dict[str, str] = {}
         self._files: dict[str, resources.Asset] = {}
         auth.screens_mounted = True
@@ -121,19 +124,24 @@ class Screens:
         if not self._files:
             self._load_files()
         context = {
-            "lang": "en",
-            "dir": "ltr",
+            "lang": page.language.tag,
+            "dir": page.language.dir,
             "theme": self.config.scheme,
             "ui": self.config,
             "base": self.base,
             "asset": self._assets.__getitem__,
-            "theme_url": None,
+            "theme_url": self._assets.get("theme.css"),
             "page": page,
         }
-        return self._templates.get_template(template).render(context).encode("utf-8", "replace")
+        page.put_in_words()
+        templates = resources.templates(tuple(self.config.template_dirs), page.language)
+        return templates.get_template(template).render(context).encode("utf-8", "replace")
 
     def _load_files(self) -> None:
-        for plain, asset in resources.assets().items():
+        files = dict(resources.assets())
+        if theme := theme_css(self.config):
+            files["theme.css"] = resources.asset_of("theme.css", theme.encode())
+        for plain, asset in files.items():
             self._assets[plain] = f"{self.base}/static/{asset.name}"
             self._files[asset.name] = asset
 
@@ -170,18 +178,20 @@ class Screens:
             reference=reference,
             action=self.way_forward(status, where, next=visit.next if visit else ""),
         )
-        page = Page(screens=self, path=where, csrf_token="", data=data)
+        language = visit.language if visit else self.languages.first
+        page = Page(screens=self, path=where, language=language, csrf_token="", data=data)
         with contextlib.suppress(AuthError):
             page.htmx = visit is not None and visit.htmx
         extra = carry.header_lines(refused.headers) if refused else []
         return status, self.render("system/message.html", page), extra
 
-    def way_forward(self, status: int, path: str, *, next: str = "") -> tuple[str, str]:
+    def way_forward(self, status: int, path: str, *, next: str = "") -> tuple[Words, str]:
         if status in (403, 429, 503) and path in self.routes:
-            return ("Reload the page", self.href(path, next))
+            return (N_("Reload the page"), self.href(path, next))
         if "/sign-in" in self.routes and status == 404:
-            return ("Go to sign in", self.base + "/sign-in")
-        return (f"Go to {self.config.brand_name}", self.auth.settings.after_sign_out)
+            return (N_("Go to sign in"), self.base + "/sign-in")
+        home = Sentence(N_("Go to {brand}"), {"brand": self.config.brand_name})
+        return (home, self.auth.settings.after_sign_out)
 
 
 class _Visit:
@@ -194,17 +204,28 @@ class _Visit:
         self.htmx = headers.get("hx-request") == "true"
         self.query: dict[str, str] = {}
         self.next = self.back = ""
+        languages = screens.languages
+        self.language = languages.first
+        if languages.is_choice:
+            kept = languages.named(self.notes.language())
+            self.language = kept or languages.accepted(headers.get("accept-language", ""))
 
     async def answer(self, receive: Receive) -> tuple[int, bytes, HeaderList]:
         """Return status, body and further headers. Raise what becomes a system page."""
         self.query = {key: value for key, value in carry.query_of(self.scope).items() if isinstance(value, str)}
         self.next = self._checked_next(self.query.get("next", ""))
+        asked = self.screens.languages.named(self.query.get("lang", ""))
+        if asked is not None:
+            self.language = asked
+            self.notes.keep_language(asked.tag)
         found = self.screens.routes.get(self.path) if carry.is_plain(self.scope) else None
         method = self.scope["method"]
         try:
             if found is None:
                 return await self._system_screen(method)
             feature, screen = found
+            if not feature.offers(screen):
+                return self._closed()
             if method in ("GET", "HEAD"):
                 return await self._show(feature, screen)
             if method == "POST":
@@ -215,8 +236,6 @@ class _Visit:
         return self._message(404)
 
     async def _show(self, feature: Feature, screen: Screen) -> tuple[int, bytes, HeaderList]:
-        if not feature.offers(screen):
-            return self._closed()
         if screen.submits and _bound(feature, screen.submits).route.path in self.auth.settings.disabled_paths:
             return self._message(404)
         if screen.takes_token and "token" in self.query:  # first of all: signing in on the way must not lose it
@@ -284,22 +303,23 @@ class _Visit:
         if isinstance(result, StepRequired):
             raise Answer(self.screens.href(result.screen, self.next))
         notice = screen.notices.get(which, screen.notice) if which else screen.notice
-        for place in () if which else screen.then:
-            signed_in = await self.call.identify()
-            if place == "next" and (self.next or signed_in is not None):
+        places = () if which else screen.then
+        if isinstance(result, Outcome):
+            notice, places = result.notice, result.then
+        person = await self.call.identify()
+        gone = FORGET if screen.is_private and person is None else []
+        for place in places:
+            if place == "next" and (self.next or person is not None):
                 self.notes.leave_notice(notice)
-                raise Answer(self.next or self.auth.settings.after_sign_in)
+                raise Answer(self.next or self.auth.settings.after_sign_in, headers=gone)
             if place == "sign-out":
                 self.notes.leave_notice(notice)
                 raise Answer(self.next or self.auth.settings.after_sign_out, headers=FORGET)
-            if place.partition("?")[0] in self.screens.routes:
+            path, _, query = place.partition("?")
+            target = self.screens.routes.get(path)
+            if target is not None and (person is not None or not target[1].is_private):
                 self.notes.leave_notice(screen.notices.get(place, notice))
-                path, mark, query = place.partition("?")
-                raise Answer(
-                    self.base
-                    + path
-                    + (mark + query if query else f"?{urlencode({'next': self.next})}" if self.next else "")
-                )
+                raise Answer(self.base + place if query else self.screens.href(path, self.next), headers=gone)
         if not self.htmx:
             self.notes.leave_notice(notice)
             raise Answer(self.screens.href(screen.path, self.next))
@@ -371,12 +391,12 @@ class _Visit:
         self.notes.drop_token()
         heading, sentence = words.PAGES[410]
         target = self.screens.routes.get(screen.expired)
-        form: tuple[str, str, Mapping[str, str]] | None = None
-        action: tuple[str, str] | None = ("Ask for a new link", self.base + screen.expired)
+        form: tuple[Words, str, Mapping[str, str]] | None = None
+        action: tuple[Words, str] | None = (N_("Ask for a new link"), self.base + screen.expired)
         email = self.notes.typed()
         if target is not None and email:
             hidden = {"email": email, **({"with": "send"} if "send" in target[1].others else {})}
-            form, action = ("Send a new one", self.base + screen.expired, hidden), None
+            form, action = (N_("Send a new one"), self.base + screen.expired, hidden), None
         data = SystemPage(heading=heading, sentences=(sentence,), form=form, action=action)
         return 410, self._render("system/message.html", self._new_page(screen.path, data=data)), []
 
@@ -433,12 +453,14 @@ class _Visit:
         person = self.call.signed_in.user if self.call.is_somebody else None
         nav = [
             NavItem(label=screen.nav, href=self.base + screen.path, current=screen.path == path)
-            for _, screen in self.screens.routes.values()
-            if screen.nav
+            for feature, screen in self.screens.in_nav
+            if screen.nav and feature.offers(screen)
         ]
         return Page(
             screens=self.screens,
             path=path,
+            language=self.language,
+            languages=[self._language_link(each) for each in self.screens.languages.all] if self._may_choose else (),
             back=self._back(),
             csrf_token=self.notes.form_token(),
             next=self.next,
@@ -446,6 +468,23 @@ class _Visit:
             data=data,
             person=person,
             nav=nav if person else (),
+        )
+
+    @property
+    def _may_choose(self) -> bool:
+        return self.screens.languages.is_choice and carry.is_plain(self.scope)
+
+    def _language_link(self, language: Language) -> LanguageLink:
+        """This page in another language, at the address it has: what opens something is left out of it (SEC-030)."""
+        kept = {
+            key: value for key, value in self.query.items() if not any(word in key.lower() for word in SECRET_WORDS)
+        }
+        query = {**kept, **({"next": self.next} if self.next else {}), "lang": language.tag}
+        return LanguageLink(
+            code=language.tag,
+            label=language.name,
+            href=f"{quote(self.base + self.path)}?{urlencode(query)}",
+            current=language is self.language,
         )
 
     def _back(self) -> str:
@@ -502,14 +541,16 @@ class _Visit:
     def _told(self, refused: AuthError, operation: Operation) -> list[Wrong]:
         links = tuple(
             (text, self.screens.href(path, self.next))
-            for text, path in words.LINKS.get(refused.code, ())
+            for text, path in words.LINKS.get(refused.code, {}).values()
             if path in self.screens.routes
         )
         found = wrongs(refused, operation, self.auth.passwords)
         return [replace(wrong, links=links) for wrong in found] if links else found
 
     def _closed(self) -> tuple[int, bytes, HeaderList]:
-        heading, sentence = words.CLOSED
+        if self.path not in words.CLOSED:
+            return self._message(404)
+        heading, sentence = words.CLOSED[self.path]
         action = self.screens.way_forward(404, self.path)
         return self._message(403, SystemPage(heading=heading, sentences=(sentence,), action=action))
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from authmw import Auth
 from tests.browser.window import Window
 from tests.support import PASSWORD
 
@@ -17,25 +15,30 @@ _number = itertools.count(1)
 
 @dataclass(frozen=True)
 class State:
-    """`screen` is the path of the screen, `name` says which state; `strict`: on the site that wants addresses confirmed."""
+    """`screen` is the path of the screen, `name` one of the states that it declares, `way` leads there.
+
+    `strict`: on the site that wants addresses confirmed; `needs_script`: there is no such state without.
+    """
 
     screen: str
     name: str
     way: Way
     strict: bool = False
+    needs_script: bool = False
 
     @property
     def slug(self) -> str:
-        return f"{self.screen.strip('/').replace('/', '-')}--{self.name}"
+        return f"{self.screen.strip('/').replace('/', '-')}--{self.name.replace(' ', '-')}"
 
 
 STATES: list[State] = []
-SYSTEM_SCREENS = {"/error", "/403", "/404", "/410", "/429", "/500", "/503", "/dev/mail"}
 
 
-def state(screen: str, name: str = "fresh", *, strict: bool = False) -> Callable[[Way], Way]:
+def state(
+    screen: str, name: str = "fresh", *, strict: bool = False, needs_script: bool = False
+) -> Callable[[Way], Way]:
     def keep(way: Way) -> Way:
-        STATES.append(State(screen, name, way, strict))
+        STATES.append(State(screen, name, way, strict, needs_script))
         return way
 
     return keep
@@ -43,11 +46,6 @@ def state(screen: str, name: str = "fresh", *, strict: bool = False) -> Callable
 
 def new_email() -> str:
     return f"ann.lee+{next(_number)}@example.com"
-
-
-def screens_of(auth: Auth[Any]) -> set[str]:
-    """The paths of all screens that features declare; the test site's own trouble stands for 429, 500 and 503."""
-    return {screen.path for _, screen in auth.screens} - {"/trouble"}
 
 
 # Sign in, sign up, leave
@@ -79,7 +77,7 @@ def sign_in_empty(window: Window) -> None:
     window.sees_problem("Enter your password.")
 
 
-@state("/sign-in", "no connection")
+@state("/sign-in", "no connection", needs_script=True)
 def sign_in_without_connection(window: Window) -> None:
     window.open("/auth/sign-in")
     window.page.route("**/auth/sign-in", lambda route: route.abort())
@@ -94,8 +92,8 @@ def sign_up(window: Window) -> None:
     window.open("/auth/sign-up")
 
 
-@state("/sign-up", "empty")
-def sign_up_empty(window: Window) -> None:
+@state("/sign-up", "wrong")
+def sign_up_wrong(window: Window) -> None:
     window.open("/auth/sign-up")
     window.press("Create account")
     window.sees_problem("Enter your name.")
@@ -183,6 +181,18 @@ def reset_password_wrong(window: Window) -> None:
     window.sees_problem("Use a longer password")
 
 
+@state("/reset-password", "expired")
+def reset_password_expired(window: Window) -> None:
+    email = new_email()
+    window.sign_up_aside(email)
+    window.open_reset_link(email)
+    window.fill(newPassword=PASSWORD)
+    window.press("Change password")
+    window.sees_heading("Sign in to Lighthouse")
+    window.open(window.site.link(email, "reset-password"))
+    window.sees_heading("This link has expired")
+
+
 # Confirm the address
 
 
@@ -220,6 +230,12 @@ def verify_email_done(window: Window) -> None:
     window.sees_heading("Dashboard")
     window.open("/auth/verify-email")
     window.sees_heading("Your email is confirmed")
+
+
+@state("/verify-email", "expired")
+def verify_email_expired(window: Window) -> None:
+    window.open("/auth/verify-email?token=nothing")
+    window.sees_heading("This link has expired")
 
 
 # The account
@@ -297,6 +313,201 @@ def reauth_empty(window: Window) -> None:
     window.sees_problem("Enter your password.")
 
 
+@state("/reauth", "code")
+def reauth_by_code(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.forget_password()
+    window.open("/auth/reauth")
+    window.page.get_by_role("button", name="Send a code").wait_for()
+
+
+@state("/reauth", "code sent")
+def reauth_code_sent(window: Window) -> None:
+    reauth_by_code(window)
+    window.press("Send a code")
+    window.sees_notice("We have sent you a code.")
+
+
+@state("/reauth", "code wrong")
+def reauth_code_wrong(window: Window) -> None:
+    reauth_code_sent(window)
+    window.fill(code="wrong")
+    window.press("Confirm")
+    window.sees_problem("That code is not right.")
+
+
+@state("/settings/password", "not set")
+def password_not_set(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.forget_password()
+    window.open("/auth/settings/password")
+    window.page.get_by_role("button", name="Set password").wait_for()
+
+
+@state("/settings/email")
+def email(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/email")
+
+
+@state("/settings/email", "confirmed")
+def email_confirmed(window: Window) -> None:
+    verify_email_done(window)
+    window.open("/auth/settings/email")
+
+
+@state("/settings/email", "wrong")
+def email_wrong(window: Window) -> None:
+    email(window)
+    window.fill(newEmail="ann.lee")
+    window.press("Change email")
+    window.sees_problem("Enter an email address")
+
+
+@state("/settings/email", "same")
+def email_same(window: Window) -> None:
+    mine = new_email()
+    window.sign_up_aside(mine)
+    window.open("/auth/settings/email")
+    window.fill(newEmail=mine)
+    window.press("Change email")
+    window.sees_problem("That is already your email.")
+
+
+@state("/settings/email", "waiting")
+def email_waiting(window: Window) -> None:
+    email(window)
+    window.fill(newEmail=new_email())
+    window.press("Change email")
+    window.sees_notice("Almost done: open the link that we have sent you.")
+
+
+@state("/settings/email", "cancelled")
+def email_cancelled(window: Window) -> None:
+    email_waiting(window)
+    window.press("Cancel the change")
+    window.sees_notice("The change is cancelled. Your email stays as it is.")
+
+
+@state("/settings/sessions", "only this")
+def sessions_only_this(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/sessions")
+
+
+@state("/settings/sessions", "full")
+def sessions(window: Window) -> None:
+    mine = new_email()
+    window.sign_up_aside(mine)
+    for _ in range(2):
+        window.context.clear_cookies()
+        window.sign_in_aside(mine)
+    window.open("/auth/settings/sessions")
+
+
+@state("/settings/sessions", "ended")
+def sessions_ended(window: Window) -> None:
+    sessions(window)
+    window.press("Sign out everywhere else")
+    window.sees_notice("You are signed out everywhere else.")
+
+
+@state("/settings/accounts")
+def accounts(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/accounts")
+
+
+@state("/settings/accounts", "full")
+def accounts_full(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.link_account()
+    window.open("/auth/settings/accounts")
+
+
+@state("/settings/accounts", "unlinked")
+def accounts_unlinked(window: Window) -> None:
+    accounts_full(window)
+    window.page.get_by_role("button", name="Unlink").click()
+    window.sees_notice("That account is unlinked.")
+
+
+@state("/settings/accounts", "last")
+def accounts_last(window: Window) -> None:
+    accounts_full(window)
+    window.forget_password()  # meanwhile, in another window
+    window.page.get_by_role("button", name="Unlink").click()
+    window.sees_problem("This is your last way to sign in.")
+
+
+@state("/settings/accounts", "empty")
+def accounts_empty(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.forget_password()
+    window.open("/auth/settings/accounts")
+
+
+@state("/settings/delete")
+def delete(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/delete")
+
+
+@state("/settings/delete", "wrong")
+def delete_wrong(window: Window) -> None:
+    delete(window)
+    window.fill(password="wrong wrong wrong")
+    window.page.locator("#understand").check()
+    window.press("Delete my account")
+    window.sees_problem("That password is not right.")
+
+
+@state("/settings/delete", "empty")
+def delete_empty(window: Window) -> None:
+    delete(window)
+    window.press("Delete my account")
+    window.sees_problem("Enter your password.")
+
+
+def delete_by_mail_as(window: Window, mine: str) -> None:
+    window.sign_up_aside(mine)
+    window.open(window.site.link(mine, "verify-email"))
+    window.press("Confirm email")
+    window.sees_heading("Sign in to Lighthouse")
+    window.sign_in_aside(mine)
+    window.open("/auth/settings/delete")
+    window.page.get_by_role("button", name="Email me the link").wait_for()
+
+
+@state("/settings/delete", "by mail", strict=True)
+def delete_by_mail(window: Window) -> None:
+    delete_by_mail_as(window, new_email())
+
+
+@state("/settings/delete", "link sent", strict=True)
+def delete_link_sent(window: Window) -> None:
+    delete_by_mail(window)
+    window.press("Email me the link")
+    window.sees_notice("We have sent you a link. Open it to delete your account.")
+
+
+@state("/settings/delete", "confirm", strict=True)
+def delete_confirm(window: Window) -> None:
+    mine = new_email()
+    delete_by_mail_as(window, mine)
+    window.press("Email me the link")
+    window.sees_notice("We have sent you a link. Open it to delete your account.")
+    window.open(window.site.link(mine, "delete-account"))
+    window.page.get_by_role("button", name="Delete my account").wait_for()
+
+
+@state("/settings/delete", "expired", strict=True)
+def delete_expired(window: Window) -> None:
+    delete_by_mail(window)
+    window.open("/auth/settings/delete?token=nothing")
+    window.sees_heading("This link has expired")
+
+
 # What cannot be shown, done or found
 
 
@@ -323,21 +534,9 @@ def page_404(window: Window) -> None:
     window.open("/auth/nothing")
 
 
-@state("/410", "with a button")
+@state("/410")
 def page_410(window: Window) -> None:
-    email = new_email()
-    window.sign_up_aside(email)
-    window.open_reset_link(email)
-    window.fill(newPassword=PASSWORD)
-    window.press("Change password")
-    window.sees_heading("Sign in to Lighthouse")
-    window.open(window.site.link(email, "reset-password"))
-    window.sees_heading("This link has expired")
-
-
-@state("/410", "without address")
-def page_410_of_nobody(window: Window) -> None:
-    window.open("/auth/verify-email?token=nothing")
+    window.open("/auth/reset-password?token=nothing")
     window.sees_heading("This link has expired")
 
 
@@ -362,7 +561,7 @@ def dev_mail_empty(window: Window) -> None:
     window.open("/auth/dev/mail")
 
 
-@state("/dev/mail", "letters")
+@state("/dev/mail", "full")
 def dev_mail(window: Window) -> None:
     email = new_email()
     window.sign_up_aside(email)

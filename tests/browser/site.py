@@ -10,25 +10,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from authmw import Auth, ConsoleMailer, FileMailer, Hashing, Message, Public, Settings, UIConfig, User
+from authmw import Auth, ConsoleMailer, FileMailer, Hashing, Message, Public, Settings, UIConfig, User, features
 from authmw.core.call import Call
 from authmw.core.errors import TooManyRequests
 from authmw.core.feature import Feature, Screen, Visit
+from authmw.core.inputs import input_fields
+from authmw.core.model import Account as AccountRow
+from authmw.core.operation import operation_of
 from authmw.core.passwords import Passwords
 from authmw.core.store import Unavailable
-from authmw.features import EmailVerification, Password
+from authmw.features import Account, EmailVerification
 from authmw.stores.memory import MemoryStore
+from authmw.web.page import SYSTEM_STATES
 from tests.support import SECRET
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,7 +67,8 @@ class Trouble(Feature):
             case "many":
                 raise TooManyRequests(90)
 
-    screens: ClassVar = (Screen(path="/trouble", template="password/forgot_password.html", loads=trouble),)
+    # Without states: it stands for the pages of 429, 500 and 503.
+    screens: ClassVar = (Screen(path="/trouble", template="password/forgot_password.html", loads=trouble, states=()),)
 
 
 class BothMailer(ConsoleMailer):
@@ -76,6 +83,13 @@ class BothMailer(ConsoleMailer):
         await self._file.send(message)
 
 
+def every_feature(*, required: bool) -> list[Feature]:
+    """All that the package has: a new one brings its screens along, and its tests fail until they are visited."""
+    kinds: list[type[Feature]] = [getattr(features, name) for name in features.__all__]
+    strictly = {EmailVerification: {"required": required}, Account: {"confirm_delete": required}}
+    return [kind(**strictly.get(kind, {})) for kind in kinds]
+
+
 def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
     mailer = BothMailer(outbox)
     auth = Auth(
@@ -87,7 +101,7 @@ def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
             rate_limit=False,
             environment={},
         ),
-        features=[Password(), EmailVerification(required=required), Trouble()],
+        features=[*every_feature(required=required), Trouble()],
         user_type=Keeper,
         database=MemoryStore(),
         mailer=mailer,
@@ -107,8 +121,99 @@ def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
         mailer.letters.clear()
         return PlainTextResponse("forgotten")
 
-    routes = [Route("/", home), Route("/dashboard", dashboard), Route("/forget-letters", forget_letters)]
+    async def forget_password(request: Request) -> PlainTextResponse:
+        """Whoever asks has no password any more, like somebody who came by another way."""
+        user = auth.require(request).user
+        await auth.call(request).store.delete(AccountRow, user_id=user.id, provider_id="credential")
+        return PlainTextResponse("forgotten")
+
+    async def link_account(request: Request) -> PlainTextResponse:
+        """Whoever asks can sign in by a provider too."""
+        now = datetime.now(UTC)
+        user = auth.require(request).user
+        row = AccountRow(
+            id=f"google-{user.id}",
+            account_id=user.email,
+            provider_id="google",
+            user_id=user.id,
+            created_at=now,
+            updated_at=now,
+        )
+        await auth.call(request).store.insert(row)
+        return PlainTextResponse("linked")
+
+    async def registry(request: Request) -> JSONResponse:
+        return JSONResponse([*(declaration(*each) for each in auth.screens), *SYSTEM_DECLARATIONS])
+
+    routes = [
+        Route("/", home),
+        Route("/dashboard", dashboard),
+        Route("/forget-letters", forget_letters),
+        Route("/forget-password", forget_password),
+        Route("/link-account", link_account),
+        Route("/registry", registry),
+    ]
     return auth.wrap(Starlette(routes=routes))
+
+
+# What it declares
+
+
+def declaration(feature: Feature, screen: Screen) -> dict[str, Any]:
+    """What a screen says of itself, and what follows from it."""
+    return {
+        "path": screen.path,
+        "states": screen.states,
+        "required": required_fields(feature, screen),
+        "takes_token": screen.takes_token,
+        "lists": shows_a_list(feature, screen),
+        "private": screen.is_private,
+        "entrance": screen.entrance,
+    }
+
+
+SYSTEM_DECLARATIONS = [
+    {
+        "path": path,
+        "states": states,
+        "required": [],
+        "takes_token": False,
+        "lists": path == "/dev/mail",
+        "private": False,
+        "entrance": False,
+    }
+    for path, states in SYSTEM_STATES.items()
+]
+
+
+def required_fields(feature: Feature, screen: Screen) -> list[str]:
+    """The fields that the form of the screen cannot do without; the token of a link is no field of a form."""
+    operation = operation_of(getattr(feature, screen.submits.__name__)) if screen.submits else None
+    kind = operation.route.input if operation else None
+    needed = [each.key for each in (input_fields(kind) if kind else ()) if not each.optional and not each.rest]
+    return sorted({*screen.requires, *needed} - {"token"})
+
+
+def shows_a_list(feature: Feature, screen: Screen) -> bool:
+    """Does the screen load something with many of a kind in it?"""
+    if screen.loads is None:
+        return False
+    load = getattr(type(feature), screen.loads.__name__)
+    loaded = get_type_hints(load).get("return")
+    if get_origin(loaded) is not None:
+        loaded = get_origin(loaded)
+    if not (isinstance(loaded, type) and is_dataclass(loaded)):
+        return False
+    hints = get_type_hints(loaded)
+    return any(is_many(hints[each.name]) for each in fields(loaded))
+
+
+def is_many(hint: Any) -> bool:
+    """`Sequence[Device]` and `tuple[Device, ...]` are many; `tuple[str, str]` is a pair."""
+    kind = get_origin(hint)
+    if kind is tuple:
+        return Ellipsis in get_args(hint)
+    return isinstance(kind, type) and issubclass(kind, Sequence) and kind is not str
 
 
 def main() -> None:
@@ -130,6 +235,12 @@ class Site:
     base: str
     outbox: Path
 
+    def registry(self) -> list[dict[str, Any]]:
+        """What the running application declares: every screen with its states."""
+        with urllib.request.urlopen(f"{self.base}/registry") as answer:
+            declared: list[dict[str, Any]] = json.load(answer)
+        return declared
+
     def letters(self, to: str, kind: str) -> list[dict[str, str]]:
         lines = self.outbox.read_text().splitlines() if self.outbox.exists() else []
         letters: list[dict[str, str]] = [json.loads(line) for line in lines]
@@ -148,7 +259,8 @@ class Site:
 
 @contextlib.contextmanager
 def running(*, required: bool = False) -> Iterator[Site]:
-    """Start the application on a free port; `required`: addresses must be confirmed before anybody signs in."""
+    """Start the application on a free port; `required`: addresses must be confirmed before anybody signs in, and
+    deletions by mail."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)  # requests wait here until the process is up

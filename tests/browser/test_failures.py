@@ -85,44 +85,6 @@ def test_a_press_in_a_hurry_sends_one_request(site: Site, open_window: Callable[
     expect(window.page.get_by_role("button", name="Sign in", exact=True)).to_be_enabled()
 
 
-@pytest.mark.parametrize("script", [False, True], ids=["no script", "htmx"])
-def test_back_after_signing_out_shows_no_private_page(
-    script: bool, site: Site, open_window: Callable[..., Window]
-) -> None:
-    window, email = open_window(site, script=script), new_email()
-    window.sign_up_aside(email)
-    window.open("/auth/settings/profile")
-    expect(window.page.get_by_text(email)).to_be_visible()
-    window.press("Sign out")
-    window.sees_heading("Welcome")
-    window.page.go_back()
-    window.sees_heading("Sign in to Lighthouse")
-    expect(window.page.get_by_text(email)).to_have_count(0)
-
-
-def test_a_page_kept_in_memory_is_loaded_anew_for_whoever_is_signed_in(
-    site: Site, open_window: Callable[..., Window]
-) -> None:
-    window, email = open_window(site), new_email()
-    window.sign_up_aside(email)
-    window.open("/auth/settings/profile")
-    window.context.clear_cookies()
-    # What a browser does when it takes a page out of its memory.
-    window.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
-    window.sees_heading("Sign in to Lighthouse")
-
-
-def test_back_from_an_error_leads_to_the_page_before_the_form(window: Window) -> None:
-    window.open("/")
-    window.open("/auth/sign-in")
-    for _ in range(2):
-        window.fill(email=new_email(), password="wrong wrong wrong")
-        window.press("Sign in")
-        window.sees_problem("The email or password is not right.")
-    window.page.go_back()
-    window.sees_heading("Welcome")
-
-
 def test_the_wait_for_another_letter_counts_down_in_a_hint(window: Window) -> None:
     window.open("/auth/forgot-password")
     window.fill(email=new_email())

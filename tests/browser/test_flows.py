@@ -190,15 +190,6 @@ def test_where_an_address_must_be_confirmed_people_wait_for_the_letter(
     window.sees_heading("Dashboard")
 
 
-def test_nothing_is_left_in_the_browsers_storage(window: Window) -> None:
-    window.sign_up_aside(new_email())
-    window.open("/auth/settings/profile")
-    window.fill(name="Ann Beam")
-    window.press("Save profile")
-    window.sees_notice("Your profile is saved.")
-    assert window.page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
-
-
 def test_a_password_is_shown_on_demand_also_after_an_error(window: Window) -> None:
     held: list[Route] = []
 
@@ -223,36 +214,3 @@ def test_a_password_is_shown_on_demand_also_after_an_error(window: Window) -> No
         held.pop().continue_()
         window.sees_problem("The email or password is not right.")
         expect(field).to_have_attribute("type", "password")
-
-
-def test_signing_in_takes_a_keyboard_and_nothing_else(window: Window) -> None:
-    email = new_email()
-    window.sign_up_aside(email)
-    window.context.clear_cookies()
-    window.open("/auth/sign-in")
-    keyboard = window.page.keyboard
-    expect(window.page.locator("#email")).to_be_focused()
-    keyboard.type(email)
-    keyboard.press("Tab")
-    expect(window.page.locator("#password")).to_be_focused()
-    keyboard.type(PASSWORD)
-    seen = []
-    for _ in range(5):
-        keyboard.press("Tab")
-        seen.append(window.page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
-        assert window.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert seen == ["Show", "rememberMe", "Sign in", "Forgot your password?", "Create an account"]
-    window.page.locator("#password").focus()
-    keyboard.press("Enter")
-    window.sees_heading("Dashboard")
-
-
-def test_the_skip_link_leads_past_the_navigation(window: Window) -> None:
-    window.sign_up_aside(new_email())
-    window.open("/auth/settings/profile")
-    window.page.keyboard.press("Tab")
-    skip = window.page.get_by_role("link", name="Skip to main content")
-    expect(skip).to_be_focused()
-    expect(skip).to_be_in_viewport()
-    window.page.keyboard.press("Enter")
-    expect(window.page.locator("#main")).to_be_focused()

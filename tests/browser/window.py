@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.site import Site
 from tests.support import PASSWORD
@@ -43,11 +52,24 @@ HEADERS = {
     "permissions-policy": "publickey-credentials-get=(self), publickey-credentials-create=(self), "
     "camera=(), microphone=(), geolocation=()",
 }
+MAY_ALSO_COME = {
+    "content-type",
+    "content-length",
+    "date",
+    "set-cookie",
+    "retry-after",
+    "x-retry-after",
+    "location",
+    "hx-redirect",
+    "clear-site-data",
+}
 # Chromium writes this for every 4xx and 5xx, which our screens answer on purpose.
 EXPECTED_ON_CONSOLE = "Failed to load resource: the server responded with a status of"
 TELL_VIOLATIONS = """addEventListener('securitypolicyviolation', (event) =>
   console.error('policy violated: ' + event.violatedDirective + ' ' + event.blockedURI))"""
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+NARROW, WIDE = 320, 1280
 
 
 def missing(what: str) -> NoReturn:
@@ -66,35 +88,47 @@ def chromium() -> Iterator[Browser]:
 
 
 @cache
-def axe_source() -> str:
-    """The accessibility rules, fetched by npm the first time."""
+def from_npm(path: str) -> Path:
+    """Where `path` of a package stands, which npm fetches the first time."""
     npm = shutil.which("npm")
-    source = HERE / "node_modules" / "axe-core" / "axe.min.js"
+    wanted = HERE / "node_modules" / path
     # Two test processes must not install into one folder at the same time.
     with open(HERE / "package-lock.json", "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not source.exists():
+        if not wanted.exists():
             if npm is None:
-                missing("npm, which fetches axe-core")
+                missing(f"npm, which fetches {path}")
             done = subprocess.run(
                 [npm, "ci", "--ignore-scripts"], cwd=HERE, capture_output=True, text=True, check=False
             )
             if done.returncode != 0:
-                missing(f"axe-core\n{done.stdout}{done.stderr}")
-    return source.read_text()
+                missing(f"{path}\n{done.stdout}{done.stderr}")
+    return wanted
+
+
+@cache
+def axe_source() -> str:
+    """The accessibility rules."""
+    return from_npm("axe-core/axe.min.js").read_text()
 
 
 class Window:
     """One browser context with one page. `troubles` collects what must never happen on any screen."""
 
     def __init__(
-        self, chromium: Browser, site: Site, *, script: bool = True, scheme: Scheme = "light", width: int = 1280
+        self, chromium: Browser, site: Site, *, script: bool = True, scheme: Scheme = "light", width: int = WIDE
     ) -> None:
         self.site = site
         self.script = script
+        self._width = width
+        self._light = (scheme, "none", "screen")
         self.troubles: list[str] = []
         self.documents: list[str] = []
         self.posts: list[str] = []
+        self.sent: list[Request] = []
+        """The same, as a page sent them."""
+        self.answers: list[Response] = []
+        """Every answer below the mount that is a page, a redirect or nothing, in the order of arrival."""
         self.context: BrowserContext = chromium.new_context(
             base_url=site.base,
             java_script_enabled=script,
@@ -137,6 +171,23 @@ class Window:
             headers={"origin": self.site.base},
         )
         assert answer.ok, answer.text()
+
+    def sign_in_aside(self, email: str) -> None:
+        """Be signed in anew, as on another device."""
+        answer = self.context.request.post(
+            "/api/auth/sign-in/email",
+            data={"email": email, "password": PASSWORD},
+            headers={"origin": self.site.base},
+        )
+        assert answer.ok, answer.text()
+
+    def link_account(self) -> None:
+        """Whoever is signed in can sign in by a provider too."""
+        assert self.context.request.get("/link-account").ok
+
+    def forget_password(self) -> None:
+        """Whoever is signed in has no password from here on."""
+        assert self.context.request.get("/forget-password").ok
 
     def open_reset_link(self, email: str) -> None:
         self.open("/auth/forgot-password")
@@ -185,6 +236,27 @@ class Window:
         )
         return [f"{one['id']}: {at}" for one in found for at in one["at"]]
 
+    def look(
+        self,
+        *,
+        width: int = WIDE,
+        scheme: Scheme = "light",
+        forced_colors: Literal["active", "none"] = "none",
+        media: Literal["screen", "print"] = "screen",
+    ) -> None:
+        """Look at the page in another way; without arguments as it was at first."""
+        if width != self._width:
+            self.page.set_viewport_size({"width": width, "height": 800})
+            self._width = width
+        if (scheme, forced_colors, media) != self._light:
+            self.page.emulate_media(color_scheme=scheme, forced_colors=forced_colors, media=media)
+            self._light = (scheme, forced_colors, media)
+
+    @property
+    def answer(self) -> Response:
+        """The last page of ours that the browser got."""
+        return [each for each in self.answers if "text/html" in each.headers.get("content-type", "")][-1]
+
     # What must not happen
 
     def forgive_the_network(self) -> None:
@@ -195,11 +267,12 @@ class Window:
         if message.type in ("error", "warning") and not message.text.startswith(EXPECTED_ON_CONSOLE):
             self.troubles.append(f"console: {message.text}")
 
-    def _see_request(self, request: Any) -> None:
+    def _see_request(self, request: Request) -> None:
         if request.is_navigation_request():
             self.documents.append(f"{request.method} {request.url}")
         if request.method == "POST":
             self.posts.append(request.url)
+            self.sent.append(request)
         if not request.url.startswith((self.site.base + "/", "data:")):
             self.troubles.append(f"request to {request.url}")
 
@@ -207,7 +280,11 @@ class Window:
         if not response.url.startswith(f"{self.site.base}/auth/") or response.request.failure:
             return
         headers = response.headers
-        if "text/html" in headers.get("content-type", "") and not headers.get("x-of-a-gateway"):
+        if headers.get("x-of-a-gateway") or response.url.startswith(f"{self.site.base}/auth/static/"):
+            return
+        self.answers.append(response)
+        if "text/html" in headers.get("content-type", ""):
             wrong = {name: headers.get(name) for name, value in HEADERS.items() if headers.get(name) != value}
-            if wrong:
-                self.troubles.append(f"headers of {response.url}: {wrong}")
+            more = headers.keys() - HEADERS.keys() - MAY_ALSO_COME
+            if wrong or more:
+                self.troubles.append(f"headers of {response.url}: {wrong} {more}")

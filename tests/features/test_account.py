@@ -310,7 +310,7 @@ async def test_deleting_can_ask_by_mail_first(way: str) -> None:
         token = await asked_to_delete(ann, callbackURL="/bye")
         message = (await ann.mail()).last("delete-account")
         assert message.to == ANN
-        assert message.context["url"] == f"{ORIGIN}/api/auth/delete-user/callback?token={token}&callbackURL=%2Fbye"
+        assert message.context["url"] == f"{ORIGIN}/auth/settings/delete?token={token}&next=%2Fbye"
         assert len(token) == 32
         assert await auth.database.count(User) == 1, "not yet"
         if way == "python":
@@ -323,9 +323,21 @@ async def test_deleting_can_ask_by_mail_first(way: str) -> None:
             answer = await ann.api(f"/delete-user/callback?token={token}")
             assert answer.json() == {"success": True, "message": "User deleted"}
         else:
-            answer = await ann.get(message.context["url"])
+            answer = await ann.api(f"/delete-user/callback?token={token}&callbackURL=/bye")
             assert (answer.status_code, answer.headers["location"]) == (302, "/bye")
             assert await ann.session() is None
+        await nothing_left(auth)
+
+
+async def test_without_screens_the_deletion_link_is_the_api_s_own() -> None:
+    auth = make_auth(features=account_chosen(confirm_delete=True), confirm_links=False)
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        token = await asked_to_delete(ann, callbackURL="/bye")
+        link = (await ann.mail()).last("delete-account").context["url"]
+        assert link == f"{ORIGIN}/api/auth/delete-user/callback?token={token}&callbackURL=%2Fbye"
+        answer = await ann.get(link)
+        assert (answer.status_code, answer.headers["location"]) == (302, "/bye")
         await nothing_left(auth)
 
 

@@ -693,6 +693,7 @@ FORMS: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = [
     ("/forgot-password", {"email": EMAIL}, {"email": "Enter an email address, like name@example.com."}),
     ("/reset-password", {"newPassword": NEW_PASSWORD}, {"newPassword": "Enter a new password."}),
     ("/settings/profile", {"name": "Anna"}, {"name": "Enter your name."}),
+    ("/settings/email", {"newEmail": "new@example.com"}, {"newEmail": "Enter an email address, like name@example.com."}),
     ("/settings/password", {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}, {"currentPassword": "Enter your current password.", "newPassword": "Enter a new password."}),
 ]  # fmt: skip
 
@@ -914,8 +915,9 @@ async def test_the_screens_stand_below_whatever_path_was_chosen() -> None:
 
 
 async def test_every_screen_of_the_features_is_checked_somewhere_above() -> None:
-    known = {path for path, _, _ in FORMS} | {"/sign-out", "/check-email", "/verify-email", "/reauth"}
-    assert {screen.path for _, screen in make_auth().screens} == known
+    known = {path for path, _, _ in FORMS} | {"/sign-out", "/check-email", "/verify-email"}
+    elsewhere = {"/reauth", "/settings/sessions", "/settings/accounts", "/settings/delete"}  # beside their features
+    assert {screen.path for _, screen in make_auth().screens} == known | elsewhere
 
 
 async def test_a_password_is_changed_on_its_own_screen_and_every_other_browser_signed_out() -> None:

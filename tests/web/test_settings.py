@@ -1,0 +1,407 @@
+"""The account's own screens: what they show, change, refuse and say."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import httpx2
+import pytest
+
+from authmw import Auth
+from authmw.core.model import Account as AccountRow
+from authmw.core.model import Session, User
+from authmw.features import Account, EmailVerification, Password
+from tests.support import PASSWORD, Browser, Clock, browser, make_auth, serving
+
+pytestmark = pytest.mark.anyio
+
+ANN, NEW = "ann@example.com", "new@example.com"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Mobile/15E148 Safari/604.1"
+)
+
+
+def text_of(page: httpx2.Response) -> str:
+    """What is read on a page, without markup."""
+    main = page.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main.replace("<wbr>", ""))).split())
+
+
+async def submit(person: Browser, path: str, **fields: Any) -> httpx2.Response:
+    given = {key.removesuffix("_"): value for key, value in fields.items()}
+    return await person.submit(path, **given)
+
+
+async def link_of(person: Browser, kind: str) -> str:
+    link: str = (await person.mail()).last(kind).context["url"]
+    return link
+
+
+# Navigation
+
+
+async def test_the_navigation_stands_in_one_order_whatever_the_order_of_features() -> None:
+    for features in ([Password(), EmailVerification()], [Account(), EmailVerification(), Password()]):
+        async with serving(make_auth(features=features)) as ann:
+            await ann.sign_up()
+            page = await ann.get("/auth/settings/profile")
+            nav = page.text.partition("<nav")[2].partition("</nav>")[0]
+            labels = re.findall(r">([^<]+)</a>", nav)
+            assert labels == ["Profile", "Email", "Password", "Sessions", "Accounts", "Delete"]
+            assert nav.count('aria-current="page"') == 1
+
+
+@pytest.mark.parametrize("path", ["email", "password", "sessions", "accounts", "delete", "profile"])
+async def test_nobody_sees_a_screen_of_the_account(path: str) -> None:
+    async with serving(make_auth()) as nobody:
+        answer = await nobody.get(f"/auth/settings/{path}")
+        assert (answer.status_code, answer.headers["location"]) == (
+            303,
+            f"/auth/sign-in?next=%2Fauth%2Fsettings%2F{path}",
+        )
+
+
+@pytest.mark.sec("SEC-043")
+async def test_a_revoked_session_sees_no_screen_of_the_account_whatever_its_cookie_says() -> None:
+    from datetime import timedelta
+
+    auth = make_auth(cookie_cache=timedelta(minutes=5))
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await auth.database.delete(Session, user_id=(await ann.session())["user"]["id"])
+        assert await ann.session() is not None, "the cookie still says so"
+        for path in ("profile", "email", "password", "sessions", "accounts", "delete"):
+            assert (await ann.get(f"/auth/settings/{path}")).status_code == 303
+
+
+# Email
+
+
+async def test_an_address_is_changed_by_both_mailboxes_and_the_screen_says_where_it_stands() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await ann.get(await link_of(ann, "verify-email"))
+        await ann.submit("/verify-email")
+        assert "confirmed" in text_of(await ann.get("/auth/settings/email"))
+        asked = await ann.submit("/settings/email", newEmail=NEW)
+        assert (asked.status_code, asked.headers["location"]) == (303, "/auth/settings/email")
+        page = text_of(await ann.get("/auth/settings/email"))
+        assert "Almost done: open the link that we have sent you." in page
+        assert f"Your email will become {NEW} . First open the link that we have sent to {ANN}" in page
+
+        await ann.get(await link_of(ann, "change-email"))
+        agree = text_of(await ann.get("/auth/verify-email"))
+        assert "Change your email?" in agree and NEW in agree
+        agreed = await ann.submit("/verify-email")
+        assert agreed.headers["location"] == "/auth/settings/email"
+        page = text_of(await ann.get("/auth/settings/email"))
+        assert "open the link that we have sent to your new email" in page
+        assert f"Your email will become {NEW} as soon as the link" in page
+
+        await ann.get(await link_of(ann, "verify-email"))
+        changed = await ann.submit("/verify-email")
+        assert changed.headers["location"] == "/auth/settings/email"
+        page = text_of(await ann.get("/auth/settings/email"))
+        assert "Your email is changed." in page and NEW in page and "Waiting" not in page
+        told = (await ann.mail()).last("security-notice")
+        assert told.to == ANN, "the owner is told where letters went before"
+
+
+async def test_the_mailbox_may_agree_in_a_browser_where_nobody_is_signed_in() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann, browser(auth) as phone:
+        await ann.sign_up()
+        await ann.submit("/settings/email", newEmail=NEW)
+        await phone.get(await link_of(ann, "verify-email"))
+        changed = await phone.submit("/verify-email")
+        assert changed.headers["location"] == "/auth/sign-in"
+        assert "Your email is changed." in text_of(await phone.get("/auth/sign-in"))
+
+
+async def test_a_change_that_waits_can_be_taken_back() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await ann.submit("/settings/email", newEmail=NEW)
+        link = await link_of(ann, "verify-email")
+        cancelled = await submit(ann, "/settings/email", with_="cancel")
+        assert cancelled.status_code == 303
+        page = text_of(await ann.get("/auth/settings/email"))
+        assert "The change is cancelled." in page and NEW not in page
+        await ann.get(link)
+        assert (await ann.submit("/verify-email")).status_code == 410
+        user = await auth.database.find(User, email=ANN)
+        assert user is not None
+
+
+@pytest.mark.sec("SEC-060")
+async def test_a_taken_address_waits_like_a_free_one() -> None:
+    seen = []
+    for wanted in (NEW, "bob@example.com"):
+        auth = make_auth()
+        async with serving(auth) as ann, browser(auth) as bob:
+            await bob.sign_up("bob@example.com")
+            await ann.sign_up()
+            await ann.submit("/settings/email", newEmail=wanted)
+            seen.append(text_of(await ann.get("/auth/settings/email")).replace(wanted, "…"))
+    assert seen[0] == seen[1]
+
+
+async def test_the_same_address_is_no_change() -> None:
+    async with serving(make_auth()) as ann:
+        await ann.sign_up()
+        page = await ann.submit("/settings/email", newEmail="Ann@Example.com")
+        assert page.status_code == 422
+        assert "That is already your email. Type the new one." in page.text
+        assert 'value="Ann@Example.com"' in page.text and 'href="#newEmail"' in page.text
+
+
+async def test_the_link_is_sent_again_from_the_screen() -> None:
+    async with serving(make_auth()) as ann:
+        await ann.sign_up()
+        before = len((await ann.mail()).messages)
+        sent = await submit(ann, "/settings/email", with_="send", email=ANN)
+        assert sent.status_code == 303
+        assert len((await ann.mail()).messages) == before + 1
+        assert "You can send it again in" in text_of(await ann.get("/auth/settings/email"))
+        assert (await submit(ann, "/settings/email", with_="send", email=ANN)).status_code == 429
+
+
+async def test_where_addresses_stay_there_is_no_form_to_change_one() -> None:
+    async with serving(make_auth(features=[Password(), EmailVerification(change_email=False)])) as ann:
+        await ann.sign_up()
+        assert 'name="newEmail"' not in (await ann.get("/auth/settings/email")).text
+
+
+# Password
+
+
+async def test_somebody_without_a_password_sets_one() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await auth.database.delete(AccountRow, provider_id="credential")
+        page = await ann.get("/auth/settings/password")
+        assert "Your account has no password yet." in page.text and 'name="currentPassword"' not in page.text
+        short = await submit(ann, "/settings/password", with_="set", newPassword="short")
+        assert short.status_code == 422 and "Use a longer password" in short.text
+        done = await submit(ann, "/settings/password", with_="set", newPassword="another horse battery")
+        assert done.status_code == 303
+        assert "Your password is set." in (await ann.get("/auth/settings/password")).text
+        assert (await ann.mail()).last("security-notice").subject == "Your password was changed"
+        again = await submit(ann, "/settings/password", with_="set", newPassword="yet another battery")
+        assert again.status_code == 422 and "You already have a password." in again.text
+        assert (await ann.sign_in(password="another horse battery")).status_code == 200
+
+
+async def test_setting_a_password_is_no_route_of_the_json_api() -> None:
+    async with serving(make_auth()) as ann:
+        await ann.sign_up()
+        assert (await ann.api("/set-password", {"newPassword": PASSWORD})).status_code == 404
+        assert (await ann.api("/change-email/cancel", {})).status_code == 404
+
+
+# Sessions
+
+
+async def test_sessions_are_told_apart_by_browser_and_system_and_ended_one_by_one() -> None:
+    auth, clock = make_auth(), Clock()
+    auth.clock = clock
+    async with serving(auth, **{"user-agent": FIREFOX}) as ann, browser(auth, **{"user-agent": SAFARI}) as phone:
+        await ann.sign_up()
+        assert "You are signed in nowhere else." in text_of(await ann.get("/auth/settings/sessions"))
+        clock.forward(hours=1)
+        await phone.sign_in()
+        page = await ann.get("/auth/settings/sessions")
+        words = text_of(page)
+        assert "Firefox on Linux This session Signed in 2026-11-25 12:00 UTC" in words
+        assert "Safari on iOS" in words and words.index("Firefox") < words.index("Safari")
+        token = str((await phone.session())["session"]["token"])
+        assert token not in page.text
+        (handle,) = re.findall(r'name="token" value="([^"]+)"', page.text)
+        phone_cookies = dict(phone.cookies)
+        ended = await submit(ann, "/settings/sessions", with_="one", token=handle)
+        assert ended.status_code == 303
+        assert "That session is signed out." in text_of(await ann.get("/auth/settings/sessions"))
+        phone.cookies.update(phone_cookies)
+        assert await phone.session() is None
+        assert await ann.session() is not None
+
+
+async def test_every_other_session_ends_at_once() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann, browser(auth) as phone, browser(auth) as laptop:
+        await ann.sign_up()
+        await phone.sign_in()
+        await laptop.sign_in()
+        assert (await submit(ann, "/settings/sessions", with_="others")).status_code == 303
+        assert "You are signed out everywhere else." in text_of(await ann.get("/auth/settings/sessions"))
+        assert await phone.session() is None and await laptop.session() is None
+
+
+async def test_nobody_ends_the_session_of_somebody_else() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann, browser(auth) as bob:
+        await ann.sign_up()
+        await bob.sign_up("bob@example.com")
+        row = await auth.database.find(Session, user_id=(await ann.session())["user"]["id"])
+        assert row is not None
+        await submit(bob, "/settings/sessions", with_="one", token=f"session_{row.id}")
+        assert await ann.session() is not None
+
+
+@pytest.mark.parametrize("user_agent", ["", "\x1b[31m<script>", "x" * 5000, "Mozilla/5.0"])
+async def test_an_unknown_browser_is_called_that(user_agent: str) -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        rows = await auth.database.find_all(Session)
+        await auth.database.update(Session, {"id": rows[0].id}, user_agent=user_agent)
+        page = await ann.get("/auth/settings/sessions")
+        assert page.status_code == 200 and "Unknown browser" in page.text
+        assert "<script>" not in page.text.partition("<main")[2]
+
+
+# Ways to sign in
+
+
+async def linked(auth: Auth[Any], ann: Browser) -> AccountRow:
+    """Give Ann an account at a provider, as a server that was taken over left one."""
+    user = await auth.database.find(User, email=ANN)
+    assert user is not None
+    row = AccountRow(
+        id="linked-account",
+        account_id="octocat",
+        provider_id="github",
+        user_id=user.id,
+        created_at=user.created_at,
+        updated_at=user.created_at,
+    )
+    return await auth.database.insert(row)
+
+
+async def test_the_only_way_in_cannot_be_removed_and_another_can() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        only = await ann.get("/auth/settings/accounts")
+        assert "This is your only way to sign in" in only.text and "Unlink" not in only.text
+        row = await linked(auth, ann)
+        both = await ann.get("/auth/settings/accounts")
+        assert "Email and password" in both.text and "Github" in both.text
+        gone = await submit(ann, "/settings/accounts", with_="unlink", accountId=row.id)
+        assert gone.status_code == 303
+        assert "That account is unlinked." in text_of(await ann.get("/auth/settings/accounts"))
+        assert (await ann.mail()).last("security-notice").subject == "A way to sign in was removed"
+        (left,) = await auth.database.find_all(AccountRow)
+        last = await submit(ann, "/settings/accounts", with_="unlink", accountId=left.id)
+        assert last.status_code == 422
+        assert "This is your last way to sign in. Add another one first." in last.text
+
+
+async def test_somebody_with_no_way_in_is_told_how_to_get_one() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await auth.database.delete(AccountRow, provider_id="credential")
+        assert "Set a password, so that you can sign in again." in (await ann.get("/auth/settings/accounts")).text
+
+
+# The end
+
+
+async def test_an_account_is_deleted_with_its_password_and_a_tick() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        for fields, sentence in (
+            ({}, "Tick the box to go on."),
+            ({"password": PASSWORD}, "Tick the box to go on."),
+            ({"password": "", "understand": "true"}, "Enter your password."),
+            ({"password": "wrong wrong wrong", "understand": "true"}, "That password is not right."),
+        ):
+            page = await submit(ann, "/settings/delete", **fields)
+            assert page.status_code == 422 and sentence in page.text
+            assert PASSWORD not in page.text
+        assert await auth.database.count(User) == 1
+        done = await submit(ann, "/settings/delete", password=PASSWORD, understand="true")
+        assert (done.status_code, done.headers["location"]) == (303, "/auth/sign-out")
+        assert done.headers["clear-site-data"] == '"cache", "storage"'
+        page_after = text_of(await ann.get("/auth/sign-out"))
+        assert "Your account is deleted." in page_after and "You are signed out" in page_after
+        assert await auth.database.count(User) == 0
+        assert (await ann.mail()).last("security-notice").subject == "Your account was deleted"
+
+
+async def test_an_account_is_deleted_by_a_mailed_link_and_a_button() -> None:
+    clock = Clock()
+    auth = make_auth(features=[Password(), EmailVerification(), Account(confirm_delete=True)], clock=clock)
+    async with serving(auth) as ann, browser(auth) as bob:
+        await ann.sign_up()
+        await bob.sign_up("bob@example.com")
+        page = await ann.get("/auth/settings/delete")
+        assert "we first send a link to your email" in page.text and 'name="password"' not in page.text
+        sent = await submit(ann, "/settings/delete", with_="send", email=ANN)
+        assert sent.headers["location"] == "/auth/settings/delete"
+        assert "We have sent you a link." in text_of(await ann.get("/auth/settings/delete"))
+        link = await link_of(ann, "delete-account")
+
+        # Somebody else's browser, and nobody's.
+        opened = await bob.get(link)
+        assert opened.headers["location"] == "/auth/settings/delete"
+        assert (await bob.get("/auth/settings/delete")).status_code == 410
+        async with browser(auth) as nobody:
+            assert (await nobody.get(link)).headers["location"] == "/auth/settings/delete"
+            away = await nobody.get("/auth/settings/delete")
+            assert away.headers["location"] == "/auth/sign-in?next=%2Fauth%2Fsettings%2Fdelete"
+            await nobody.submit("/sign-in", email=ANN, password=PASSWORD, next="/auth/settings/delete")
+            assert "I understand" in (await nobody.get("/auth/settings/delete")).text, "the link was not lost"
+        assert await auth.database.count(User) == 2
+
+        await ann.get(link)
+        page = await ann.get("/auth/settings/delete")
+        assert 'name="understand"' in page.text
+        assert (await ann.submit("/settings/delete")).status_code == 422
+        done = await ann.submit("/settings/delete", understand="true")
+        assert done.headers["location"] == "/auth/sign-out"
+        assert [user.email for user in await auth.database.find_all(User)] == ["bob@example.com"]
+
+
+async def test_a_deletion_link_that_is_too_old_says_so_and_offers_another() -> None:
+    clock = Clock()
+    auth = make_auth(features=[Password(), EmailVerification(), Account(confirm_delete=True)], clock=clock)
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await submit(ann, "/settings/delete", with_="send", email=ANN)
+        link = await link_of(ann, "delete-account")
+        clock.forward(days=1, seconds=1)
+        await ann.sign_in()
+        await ann.get(link)
+        page = await ann.get("/auth/settings/delete")
+        assert page.status_code == 410 and "This link has expired" in page.text
+
+
+async def test_without_a_password_deleting_asks_for_a_fresh_proof_first() -> None:
+    clock = Clock()
+    auth = make_auth(clock=clock)
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await auth.database.delete(AccountRow, provider_id="credential")
+        assert "I understand" in (await ann.get("/auth/settings/delete")).text
+        clock.forward(minutes=11)
+        away = await ann.get("/auth/settings/delete")
+        assert away.headers["location"] == "/auth/reauth?next=%2Fauth%2Fsettings%2Fdelete"
+
+
+async def test_where_accounts_stay_nothing_leads_to_their_deletion() -> None:
+    async with serving(make_auth(features=[Password(), EmailVerification(), Account(delete_user=False)])) as ann:
+        await ann.sign_up()
+        assert (await ann.get("/auth/settings/delete")).status_code == 404
+        assert (await submit(ann, "/settings/delete", password=PASSWORD, understand="true")).status_code == 404
+        assert "settings/delete" not in (await ann.get("/auth/settings/profile")).text
+        assert await ann.session() is not None

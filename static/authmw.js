@@ -60,6 +60,29 @@
     }
   };
 
+  // A photograph is far larger than an avatar has to be: it is made small before it leaves. Where the browser cannot,
+  // the server says what is too large.
+  const shrink = async (field) => {
+    const file = field.files?.[0];
+    if (!file || file.size < 1e5) return;
+    try {
+      const picture = await createImageBitmap(file);
+      const scale = Math.min(1, 512 / Math.min(picture.width, picture.height));
+      const canvas = document.createElement('canvas');
+      canvas.width = Math.round(picture.width * scale);
+      canvas.height = Math.round(picture.height * scale);
+      canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);
+      const blob = await new Promise((done) => { canvas.toBlob(done, 'image/jpeg', .9); });
+      if (!blob || field.files[0] !== file) return;
+      const chosen = new DataTransfer();
+      chosen.items.add(new File([blob], 'picture.jpg', { type: blob.type }));
+      field.files = chosen.files;
+    } catch { /* no picture, or one that this browser cannot read: it goes as it is */ }
+  };
+  document.addEventListener('change', (event) => {
+    if (event.target.matches?.('[data-am-shrink]')) shrink(event.target);
+  });
+
   // One listener each on the document, so that they survive every swap.
   document.addEventListener('click', (event) => {
     const button = event.target.closest?.('button');

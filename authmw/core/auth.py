@@ -225,6 +225,8 @@ class AuthCore(Generic[U]):
                     f"{kind} needs its fields on the user. Write:\n\n    class Member({bases}): ...\n    Auth(…, user_type=Member)"
                 )
             for operation in feature.operations():
+                if not operation.route.in_api:
+                    continue
                 key = (operation.route.method, operation.route.path)
                 if key in seen:
                     raise ConfigurationError(

@@ -48,6 +48,8 @@ class Screen:
     """Password managers find it as `/.well-known/<this>`, which leads here."""
     checkboxes: tuple[str, ...] = ()
     """Fields that a browser leaves out when they are not ticked."""
+    files: tuple[str, ...] = ()
+    """Fields that are files; the form is then sent as `multipart/form-data`, and larger than others."""
     asked: str = ""
     """The notice for people who were sent here on their way to somewhere else."""
     secrets: tuple[str, ...] = ("password", "newPassword", "currentPassword", "code")

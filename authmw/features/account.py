@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from ..core import accounts, sessions, tokens
+from ..core import accounts, pictures, sessions, tokens
 from ..core.call import Call, SignedIn
 from ..core.errors import (
     AuthError,
@@ -76,6 +76,15 @@ class UnknownDeletion(AuthError):
 class UpdateUser:
     """`name`, `image` and the application's own fields, by the wire's keys."""
 
+    changes: Rest = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveProfile:
+    """What the profile's form sends: `image` is a file, as it is."""
+
+    image: bytes | None = field(default=None, repr=False)
+    remove_image: bool = False
     changes: Rest = field(default_factory=dict)
 
 
@@ -232,6 +241,16 @@ class Account(Feature):
         sessions.rewrite_cookies(call, SignedIn(user, signed_in.session))
         return Done()
 
+    @operation("POST", "/update-user", guard="sensitive", in_api=False)
+    async def save_profile(self, call: Call[U], input: SaveProfile) -> Done:
+        """`update_user` for the screen, which sends a picture as a file. Raise NotAPicture, PictureTooLarge too."""
+        changes = {key: value for key, value in input.changes.items() if key != "email"}
+        if input.remove_image:
+            changes["image"] = None
+        elif input.image is not None:
+            changes["image"] = await pictures.shrink(input.image)
+        return await self.update_user(call, UpdateUser(changes=changes))
+
     @operation("GET", "/list-accounts", guard="sensitive")
     async def list_accounts(self, call: Call[U]) -> list[ListedAccount]:
         """List the ways in which the person who is signed in can sign in."""
@@ -360,7 +379,9 @@ class Account(Feature):
             path="/settings/profile",
             template="account/profile.html",
             loads=profile_page,
-            submits=update_user,
+            submits=save_profile,
+            files=("image",) if pictures.can_shrink() else (),
+            checkboxes=("removeImage",),
             private=True,
             nav=N_("Profile"),
             requires=("name",),

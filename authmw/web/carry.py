@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import math
@@ -30,6 +31,8 @@ HeaderList = list[tuple[bytes, bytes]]
 
 logger = logging.getLogger("authmw")
 LARGEST_BODY = 256 * 1024
+LARGEST_UPLOAD = 1_000_000 + 64 * 1024
+LARGEST_DRAIN = 15_000_000  # what telephones photograph
 SLOWEST_BODY = 10.0
 LARGEST_COOKIES = 32 * 1024
 LONGEST_USER_AGENT = 512
@@ -38,6 +41,7 @@ DEEPEST_JSON = 32
 MOST_KEYS = 1000
 LONGEST_NUMBER = 40
 FORM = "application/x-www-form-urlencoded"
+FORM_WITH_FILES = "multipart/form-data"
 JSON = "application/json"
 
 
@@ -133,10 +137,16 @@ def query_of(scope: Scope) -> dict[str, Any]:
     return found
 
 
-async def read_body(scope: Scope, receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """Return the whole body. Raise BodyTooLarge, BodyTooSlow, or Gone."""
+async def read_body(
+    scope: Scope, receive: Receive, headers: Mapping[str, str], *, largest: int = LARGEST_BODY, drain: int = 0
+) -> bytes:
+    """Return the whole body, of at most `largest` bytes. Raise BodyTooLarge, BodyTooSlow, or Gone.
+
+    Of one that is larger, up to `drain` bytes are read and dropped: a browser that is still sending does not listen,
+    and would show a lost connection instead of what is wrong.
+    """
     length = headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > LARGEST_BODY):
+    if length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > largest + drain):
         raise BodyTooLarge(headers={"Connection": "close"})
     chunks: list[bytes] = []
     size = 0
@@ -148,13 +158,19 @@ async def read_body(scope: Scope, receive: Receive, headers: Mapping[str, str]) 
                     raise Gone
                 chunk = message.get("body", b"")
                 size += len(chunk)
-                if size > LARGEST_BODY:
+                if size > largest + drain:
                     raise BodyTooLarge(headers={"Connection": "close"})
-                chunks.append(chunk)
+                if size <= largest:
+                    chunks.append(chunk)
+                else:
+                    chunks.clear()
                 if not message.get("more_body", False):
-                    return b"".join(chunks)
+                    break
     except TimeoutError:
         raise BodyTooSlow(headers={"Connection": "close"}) from None
+    if size > largest:
+        raise BodyTooLarge
+    return b"".join(chunks)
 
 
 def decode_body(body: bytes, headers: Mapping[str, str], *, forms: bool) -> Any:
@@ -198,6 +214,37 @@ def decode_json(body: bytes) -> Any:
     if _depth(value) > DEEPEST_JSON:
         raise BadJson
     return value
+
+
+def decode_files(body: bytes, content_type: str) -> dict[str, str | bytes]:
+    """Parse `multipart/form-data` (RFC 7578) as strictly as other forms: text by name, and files as bytes. A file that
+    nobody chose is not there."""
+    from python_multipart import parse_form
+    from python_multipart.multipart import Field, File
+
+    found: dict[str, str | bytes] = {}
+
+    def keep(name: bytes | None, value: str | bytes) -> None:
+        key = (name or b"").decode()
+        if key in found:
+            raise InvalidInput(Problem("Invalid input: expected string, received array", field=key[:100]))
+        if len(found) >= MOST_KEYS:
+            raise ValueError("too many fields")
+        found[key] = value
+
+    def on_field(part: Field) -> None:
+        keep(part.field_name, (part.value or b"").decode())
+
+    def on_file(part: File) -> None:
+        if part.file_name:
+            part.file_object.seek(0)
+            keep(part.field_name, part.file_object.read())
+
+    try:
+        parse_form({"Content-Type": content_type.encode("latin-1")}, io.BytesIO(body), on_field, on_file)
+    except ValueError:  # also what is not UTF-8
+        raise InvalidInput(Problem("Invalid input: expected a form in UTF-8")) from None
+    return found
 
 
 def decode_form(body: bytes) -> dict[str, str]:

@@ -122,6 +122,7 @@ class Page:
     data: Any = None
     person: Any = None
     wait: int | None = None
+    takes_files: bool = False
     fields: Sequence[ExtraField] = ()
     nav: Sequence[NavItem] = ()
     languages: Sequence[LanguageLink] = ()

@@ -17,6 +17,7 @@ from ..core.feature import N_, Feature, Handler, Screen, Visit
 from ..core.inputs import is_email
 from ..core.operation import Operation, Outcome, StepRequired, operation_of
 from ..core.origin import check_origin, is_relative
+from ..core.pictures import PictureTooLarge
 from . import carry, resources, words
 from .carry import HeaderList, Receive, Scope, Send
 from .form import OWN_KEYS, left_empty, values_for, wrongs
@@ -203,6 +204,7 @@ class _Visit:
         self.notes = Notes(call, self.base)
         self.htmx = headers.get("hx-request") == "true"
         self.query: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
         self.next = self.back = ""
         languages = screens.languages
         self.language = languages.first
@@ -258,10 +260,14 @@ class _Visit:
         return self._page(screen, 200, data=data, notice=notice, values=values)
 
     async def _submit(self, feature: Feature, screen: Screen, receive: Receive) -> tuple[int, bytes, HeaderList]:
-        body = await carry.read_body(self.scope, receive, self.headers)
-        if not self.headers.get("content-type", "").lower().startswith(carry.FORM):
+        try:
+            form = await self._read_form(screen, receive)
+        except PictureTooLarge as refused:
+            if screen.submits is None:
+                raise
+            return await self._refused(feature, screen, _bound(feature, screen.submits), refused, {})
+        if form is None:
             return self._message(400)
-        form = carry.decode_form(body)
         self.next = self._checked_next(form.get("next", "")) or self.next
         self.back = self._checked_next(form.get("back", ""))
         self._check_site(form)
@@ -273,7 +279,8 @@ class _Visit:
         operation = _bound(feature, handler)
         if operation.route.path in self.auth.settings.disabled_paths:
             return self._message(404)
-        values = {key: value for key, value in form.items() if key not in OWN_KEYS and key not in screen.secrets}
+        hidden = {*OWN_KEYS, *screen.secrets, *screen.files}
+        values = {key: value for key, value in form.items() if key not in hidden}
         if is_email(values.get("email", "")):
             self.notes.keep_typed(values["email"])
         self.call.callback_url = self.next or None
@@ -285,13 +292,34 @@ class _Visit:
                 raise TooManyRequests(wait)
             await carry.count_call(self.call, operation)
             token = self.notes.token(screen)
-            given = values_for(screen, operation, form, own=self.auth.own_columns, token=token)
+            given = values_for(screen, operation, form, own=self.auth.own_columns, token=token) | self.files
             result = await carry.perform(self.call, operation, given)
         except AuthError as refused:
             return await self._refused(feature, screen, operation, refused, values)
         if operation.route.sends_mail:
             self.notes.sent()
         return await self._succeeded(feature, screen, which, result)
+
+    async def _read_form(self, screen: Screen, receive: Receive) -> dict[str, str] | None:
+        """Return what was typed, and keep the files; None for a body that is no form."""
+        kind = self.headers.get("content-type", "")
+        if kind.lower().startswith(carry.FORM):
+            return carry.decode_form(await carry.read_body(self.scope, receive, self.headers))
+        if not screen.files or not kind.lower().startswith(carry.FORM_WITH_FILES):
+            return None
+        # So much is read of people who are signed in, and of nobody else.
+        self._admit(screen, await self.call.identify(cached=not screen.is_private))
+        try:
+            body = await carry.read_body(
+                self.scope, receive, self.headers, largest=carry.LARGEST_UPLOAD, drain=carry.LARGEST_DRAIN
+            )
+        except carry.BodyTooLarge as reason:
+            if reason.headers:  # even for that too large
+                raise
+            raise PictureTooLarge from reason
+        found = carry.decode_files(body, kind)
+        self.files = {key: value for key, value in found.items() if isinstance(value, bytes) and key in screen.files}
+        return {key: value for key, value in found.items() if isinstance(value, str) and key not in screen.files}
 
     async def _succeeded(
         self, feature: Feature, screen: Screen, which: str, result: Any
@@ -446,6 +474,7 @@ class _Visit:
     ) -> tuple[int, bytes, HeaderList]:
         page = self._new_page(screen.path, data=data)
         page.values, page.problems, page.notice, page.wait = values, problems, notice, wait
+        page.takes_files = bool(screen.files)
         page.fields = tuple(extra_field(column, page.person) for column in self.auth.own_columns if column.rules.sent)
         return status, self._render(screen.template, page), []
 

@@ -48,6 +48,8 @@ SENTENCES: Mapping[str, str] = {
     "SESSION_EXPIRED": N_("Confirm it is you."),
     "SESSION_NOT_FRESH": N_("Confirm it is you."),
     "UNAUTHORIZED": N_("Sign in to continue."),
+    "NOT_A_PICTURE": N_("That file is no picture that we can read. Use a JPEG, PNG, WebP or GIF."),
+    "PICTURE_TOO_LARGE": N_("That picture is too large. Use one of at most 1 MB."),
     "PROOF_REQUIRED": N_("Enter your password or the code that we have sent you."),
     "PASSWORD_REQUIRED": N_("Confirm with your password."),
     "INVALID_OTP": N_("That code is not right. Check it and try again."),
@@ -100,6 +102,7 @@ FIELDS: Mapping[str, str] = {
     "newPassword": N_("Enter a new password."),
     "currentPassword": N_("Enter your current password."),
     "code": N_("Enter the code."),
+    "image": N_("Choose a picture."),
     "understand": N_("Tick the box to go on."),
 }
 

@@ -49,6 +49,8 @@ FIELDS: dict[str, Field] = {
     "rememberMe": box("Keep me signed in"),
     "trustDevice": box("Trust this device for 30 days"),
     "revokeOtherSessions": box("Sign out everywhere else"),
+    "image": Field(type="file", label="Picture (optional)"),
+    "removeImage": box("Remove my picture"),
     "understand": box("I understand that this cannot be undone"),
     "phoneNumber": Field(type="tel", inputmode="tel", autocomplete="tel", label="Mobile number"),
     # Those that the test site adds to its users.

@@ -396,7 +396,7 @@ class Account(Feature):
             fresh=True,
             nav=N_("Accounts"),
             notices={"unlink": "account-unlinked"},
-            states=("fresh", "full", "unlinked", "last", "empty"),
+            states=("fresh", "full", "unlinked", "last", "error", "empty"),
         ),
         Screen(
             path="/settings/delete",

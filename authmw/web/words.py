@@ -161,8 +161,27 @@ KNOWN_ERRORS: Mapping[str, tuple[str, str]] = {
     "USER_NOT_FOUND": (N_("This link has expired"), N_("The account it speaks of is no longer there.")),
     "INVALID_USER": (N_("This link belongs to another account"), N_("Sign out, then open it again.")),
     "EMAIL_NOT_VERIFIED": (N_("Confirm your email first"), N_("Open the link that we have sent you, then sign in.")),
+    "access_denied": (N_("You turned back"), N_("Nothing was changed. Start again whenever you like.")),
+    "unable_to_link_account": (
+        N_("That account cannot be linked"),
+        N_("It does not say that its email is yours. Confirm the email there first, then link it again."),
+    ),
+    "email_does_not_match": (
+        N_("That account has another email"),
+        N_("Link one that has the email of this account, or change your email here first."),
+    ),
+    "account_already_linked_to_different_user": (
+        N_("That account is already in use"),
+        N_("It belongs to somebody else here. Sign in with it, or unlink it there first."),
+    ),
 }
+"""What `?error=` in an address says: a heading, and what to do now. Whatever else came with it is never repeated."""
+
 UNKNOWN_ERROR = (N_("Something went wrong"), N_("Nothing was changed. Go back and try again."))
+
+
+def error(code: str) -> tuple[str, str]:
+    return KNOWN_ERRORS.get(code, UNKNOWN_ERROR)
 
 
 def page(status: int, *, code: str = "", wait: int = 0) -> tuple[str, Words]:

@@ -440,6 +440,12 @@ def accounts_last(window: Window) -> None:
     window.sees_problem("This is your last way to sign in.")
 
 
+@state("/settings/accounts", "error")
+def accounts_error(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/settings/accounts?error=access_denied")
+
+
 @state("/settings/accounts", "empty")
 def accounts_empty(window: Window) -> None:
     window.sign_up_aside(new_email())

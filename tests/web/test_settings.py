@@ -405,3 +405,35 @@ async def test_where_accounts_stay_nothing_leads_to_their_deletion() -> None:
         assert (await submit(ann, "/settings/delete", password=PASSWORD, understand="true")).status_code == 404
         assert "settings/delete" not in (await ann.get("/auth/settings/profile")).text
         assert await ann.session() is not None
+
+
+# What went wrong on the way
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("access_denied", "You turned back. Nothing was changed."),
+        ("account_already_linked_to_different_user", "That account is already in use."),
+        ("<script>alert(1)</script>", "Something went wrong. Nothing was changed. Go back and try again."),
+        ("", "Something went wrong."),
+    ],
+)
+async def test_an_error_in_the_address_is_said_in_our_words_and_never_in_its_own(code: str, said: str) -> None:
+    async with serving(make_auth()) as ann:
+        await ann.sign_up()
+        query = {"error": code, "error_description": "Call 555 0100 at once"}
+        for path, heading in (("/auth/settings/accounts", "There is a problem"), ("/auth/error", said.split(".")[0])):
+            page = await ann.get(path, params=query)
+            assert page.status_code == 200
+            assert heading in text_of(page)
+            assert "alert(1)" not in page.text and "555" not in page.text
+        page = await ann.get("/auth/settings/accounts", params=query)
+        assert said in text_of(page)
+        assert "<title>Error: Accounts" in page.text
+
+
+async def test_a_screen_opened_without_an_error_has_no_problem() -> None:
+    async with serving(make_auth()) as ann:
+        await ann.sign_up()
+        assert "There is a problem" not in (await ann.get("/auth/settings/accounts")).text

@@ -299,6 +299,11 @@ HOSTILE_NAMES = [
     "Win at WWW.evil.example now",
     "Win at evil.example/prize now",
     "javascript://evil.example/%0aalert(1)",
+    "Win at evil\u3002example now",
+    "Win at evil\uff0eexample now",
+    "Win at evil\u2024example now",
+    "Win at evil.\u200bexample now",
+    "Win at http:evil now",
     "{{ 7 * 7 }} {% raw %} %(brand)s %s",
     "\u202eelpmaxe.live\u202c",
     "\x1b]0;title\x07",
@@ -321,7 +326,20 @@ async def test_a_name_gets_no_link_no_line_and_no_header_into_a_letter(
     assert Page(letter.html).links == Page(plain.html).links
     assert Page(letter.html).elements == Page(plain.html).elements
     shown = letter.text.replace(URL, "")
-    for evil in ("evil.example/", "://", "www.evil", "WWW.evil", "49", "\u202e", "\x1b"):
+    for evil in (
+        "evil.example",
+        "evil\u3002",
+        "evil\uff0e",
+        "evil\u2024",
+        "evil.\u200b",
+        "http:evil",
+        "://",
+        "www.evil",
+        "WWW.evil",
+        "49",
+        "\u202e",
+        "\x1b",
+    ):
         assert evil not in shown
     mail = SmtpMailer("smtp://mail.example.com", sender=SENDER).compose(letter)
     assert mail["Bcc"] is None

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import sessions, tokens
 from .call import Call
-from .errors import AuthError, FieldNotAllowed, InvalidInput, InvalidPassword, MissingField, Problem
+from .errors import AuthError, FieldNotAllowed, InvalidInput, InvalidPassword, MissingField, Problem, Unauthorized
 from .inputs import Text, convert
 from .model import Account, U, User
 from .rate_limit import LASTING, WRONG_PASSWORDS_OF_A_SESSION, WRONG_PASSWORDS_OF_AN_ACCOUNT, Limit
@@ -171,7 +171,8 @@ async def delete_user(call: Call[U], user: U) -> None:
     await sessions.revoke_all(call, user.id)
     await tokens.burn(call, None, subject=user.id)
     await call.store.delete(Account, user_id=user.id)
-    await call.store.delete(call.auth.user_type, id=user.id)
+    if not await call.store.delete(call.auth.user_type, id=user.id):
+        raise Unauthorized  # somebody else was a moment faster: one letter, one event
     call.event("user.deleted", user_id=user.id)
 
 

@@ -18,6 +18,7 @@ from .schema import Column, table_of
 NOT_REMEMBERED_SECONDS = 60  # wire 2.5
 CHUNK = 3900  # characters a cookie: browsers drop what is longer than 4096 bytes with name and attributes
 MOST_CHUNKS = 10
+LONGEST_MEMBER = 1024  # characters of one text
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z\Z", re.ASCII)
 
 
@@ -28,18 +29,18 @@ def write(call: Call[U], signed_in: SignedIn[U], *, remembered: bool) -> None:
         return
     seconds = int(lifetime.total_seconds())
     now = int(call.now.timestamp() * 1000)
-    payload = {
-        "session": to_wire(signed_in.session),
-        "user": to_wire(signed_in.user),
-        "updatedAt": now,
-        "version": "1",
-    }
+    user = to_wire(signed_in.user)
+    name = call.auth.cookie_name("session_data")
+    clear_chunks(call)
+    if any(isinstance(value, str) and len(value) > LONGEST_MEMBER for value in user.values()):
+        # A picture would come along with every request, until a server refuses them all (SEC-123).
+        call.cookies.expire(name)
+        return
+    payload = {"session": to_wire(signed_in.session), "user": user, "updatedAt": now, "version": "1"}
     expires = now + (seconds if remembered else NOT_REMEMBERED_SECONDS) * 1000
     signature = _signature(call.auth.secrets.roots[0], payload, expires)
     value = _base64url(_text({"session": payload, "expiresAt": expires, "signature": signature}).encode())
-    name = call.auth.cookie_name("session_data")
     max_age = seconds if remembered else None
-    clear_chunks(call)
     if len(value) <= CHUNK:
         call.cookies.set(name, value, max_age=max_age)
         return

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from .errors import AuthError
+from .errors import AuthError, ServiceUnavailable
 
 LARGEST_PICTURE = 1_000_000  # bytes, as it comes
-MOST_PIXELS = 25_000_000  # decoded they take four bytes each: a small file must not fill the memory (a "bomb")
+# Decoded, a pixel takes four bytes and a row some more: a small file must not fill the memory (a "bomb").
+MOST_PIXELS = 12_000_000
+LONGEST_EDGE = 10_000
 EDGE = 256  # pixels of the square that is kept; enough for an avatar on a fine screen
+LOOKS = (("RGBA", 82), ("RGBA", 50), ("RGB", 50), ("RGB", 20))  # the first that is small enough
+LARGEST_KEPT = 48_000  # bytes; in base64 it still fits where a row has place for it
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-_one_at_a_time = asyncio.Semaphore(1)
+MOST_WAITING = 8
+_waiting = 0
 
 
 class NotAPicture(AuthError):
@@ -43,12 +49,25 @@ async def shrink(picture: bytes) -> str:
     """Return a picture as a `data:` URI of a square, 256 pixels wide, WebP. Nothing else of the file is kept: a
     photograph knows where it was taken.
 
-    Raise NotAPicture, PictureTooLarge. Decoding takes milliseconds to a second, in a thread, one at a time.
+    Raise NotAPicture, PictureTooLarge, ServiceUnavailable. Decoding takes milliseconds to a second, in a thread, one
+    at a time.
     """
+    global _waiting
     if len(picture) > LARGEST_PICTURE:
         raise PictureTooLarge
-    async with _one_at_a_time:
-        return await asyncio.to_thread(_shrink, picture)
+    if _waiting >= MOST_WAITING:
+        raise ServiceUnavailable
+    _waiting += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_thread(), _shrink, picture)
+    finally:
+        _waiting -= 1
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """One for the process, whichever event loop asks."""
+    return ThreadPoolExecutor(1, thread_name_prefix="authmw-picture")
 
 
 def _shrink(picture: bytes) -> str:
@@ -56,9 +75,11 @@ def _shrink(picture: bytes) -> str:
 
     try:
         with Image.open(io.BytesIO(picture), formats=FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
+            if opened.width * opened.height > MOST_PIXELS or max(opened.size) > LONGEST_EDGE:
                 raise PictureTooLarge
             opened.draft("RGB", (EDGE * 2, EDGE * 2))  # a JPEG is then decoded small, which takes far less
+            # Small before anything else, which would make copies in full size.
+            opened.thumbnail((EDGE * 4, EDGE * 4), reducing_gap=2.0)
             upright = ImageOps.exif_transpose(opened)
             square = ImageOps.fit(upright.convert("RGBA"), (EDGE, EDGE))
     except AuthError:
@@ -68,6 +89,9 @@ def _shrink(picture: bytes) -> str:
     # Decoders fail in many ways on files that somebody made to make them fail; each means the same here.
     except Exception as reason:
         raise NotAPicture from reason
-    kept = io.BytesIO()
-    square.save(kept, "WEBP", quality=82)
-    return "data:image/webp;base64," + base64.b64encode(kept.getvalue()).decode()
+    for mode, quality in LOOKS:
+        kept = io.BytesIO()
+        square.convert(mode).save(kept, "WEBP", quality=quality)
+        if len(kept.getvalue()) <= LARGEST_KEPT:
+            return "data:image/webp;base64," + base64.b64encode(kept.getvalue()).decode()
+    raise PictureTooLarge

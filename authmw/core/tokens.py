@@ -71,7 +71,12 @@ async def redeem(call: Call[U], purpose: Purpose, token: str | None) -> str | No
 
 
 async def burn(call: Call[U], purpose: Purpose | None, *, subject: str) -> None:
-    """Spend what is pending for `subject`, of one purpose or of all (SEC-008)."""
+    """Spend what is pending for `subject`, of one purpose or of all (SEC-008).
+
+    Inside a transaction the user's row is written first, although nothing changes in it: two who make a secret for
+    one person at once wait for each other here, so that each finds what the other has made.
+    """
+    await call.store.update(call.auth.user_type, {"id": subject}, id=subject)
     if purpose is None:
         await call.store.delete(Verification, subject=subject)
         return

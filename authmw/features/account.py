@@ -102,6 +102,11 @@ class ConfirmDeletion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoInput:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnlinkAccount:
     account_id: str
 
@@ -178,6 +183,11 @@ def listed(row: AccountRow) -> ListedAccount:
         updated_at=row.updated_at,
         scopes=[scope for scope in scopes if scope],
     )
+
+
+def opens(row: AccountRow) -> bool:
+    """Can anybody sign in by this? A password account without a password is no way in."""
+    return row.provider_id != accounts.CREDENTIAL or row.password is not None
 
 
 def way_in(row: AccountRow) -> WayIn:
@@ -265,12 +275,18 @@ class Account(Feature):
             # cannot each find the other's account still there and leave nobody a way in.
             await call_inside.store.update(call.auth.user_type, {"id": user.id}, updated_at=call.now)
             rows = await accounts.accounts_of(call_inside, user.id)
+            others = [row for row in rows if row.id != input.account_id]
             if len(rows) <= 1 and not self.unlink_last:
                 raise LastAccount
-            if not await call_inside.store.delete(AccountRow, id=input.account_id, user_id=user.id):
+            if len(others) == len(rows):
                 raise AccountNotFound
+            if not any(map(opens, others)) and not self.unlink_last:
+                raise LastAccount
+            await call_inside.store.delete(AccountRow, id=input.account_id, user_id=user.id)
+            gone = next(row for row in rows if row.id == input.account_id)
+            what = "password-removed" if gone.provider_id == accounts.CREDENTIAL else "account-unlinked"
             call_inside.event("oauth.unlinked", user_id=user.id)
-            call_inside.mail("security-notice", user.email, what="account-unlinked", name=user.name)
+            call_inside.mail("security-notice", user.email, what=what, name=user.name)
         return Done()
 
     @operation("POST", "/delete-user", guard="sensitive", sends_mail=True)
@@ -309,6 +325,24 @@ class Account(Feature):
         await self._delete(call, user)
         return Deletion()
 
+    @operation("POST", "/delete-user", guard="sensitive", sends_mail=True, in_api=False)
+    async def delete_here(self, call: Call[U], input: DeleteUser = DeleteUser()) -> Deletion:
+        """`delete_user` for the screen, where a form that was left open is no proof: the password, or a session that
+        was made a moment ago. Raise InvalidInput, SessionNotFresh too."""
+        if input.token is None and not self.confirm_delete and input.password is None:
+            account = await accounts.credential(call, call.signed_in.user.id)
+            if account is not None and account.password is not None:
+                raise InvalidInput(Problem("Invalid input: expected string, received undefined", field="password"))
+            sessions.require_fresh(call, call.signed_in.session, window=call.auth.settings.screens_window)
+        return await self.delete_user(call, input)
+
+    @operation("POST", "/delete-user/send", guard="sensitive", sends_mail=True, in_api=False)
+    async def send_deletion_link(self, call: Call[U], input: NoInput = NoInput()) -> Deletion:
+        """Mail the link that deletes, where that is how it is done."""
+        if not self.confirm_delete:
+            raise NotFound
+        return await self.delete_user(call)
+
     @operation("GET", "/delete-user/callback")
     async def confirm_deletion(self, call: Call[U], input: ConfirmDeletion) -> Deletion | Redirect:
         """Delete the account by the mailed link, in the browser that is signed in to it."""
@@ -328,7 +362,7 @@ class Account(Feature):
 
     async def accounts_page(self, call: Call[U], visit: Visit) -> AccountsPage:
         user = (await call.guard("sensitive")).user
-        rows = await accounts.accounts_of(call, user.id)
+        rows = [row for row in await accounts.accounts_of(call, user.id) if opens(row)]
         return AccountsPage(ways=[way_in(row) for row in rows], may_unlink=len(rows) > 1 or self.unlink_last)
 
     async def delete_page(self, call: Call[U], visit: Visit) -> DeletePage:
@@ -402,8 +436,8 @@ class Account(Feature):
             path="/settings/delete",
             template="account/delete.html",
             loads=delete_page,
-            submits=delete_user,
-            others={"send": delete_user},
+            submits=delete_here,
+            others={"send": send_deletion_link},
             private=True,
             nav=N_("Delete"),
             takes_token=True,

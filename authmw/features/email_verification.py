@@ -246,7 +246,8 @@ class EmailVerification(Feature):
             return Done()
         async with call.transaction() as call_inside:
             step = CONFIRM_AT_OLD if ask_old else CONFIRM_AT_NEW
-            await self._next_link(call_inside, user, new, step, silent=not free)
+            # The old mailbox is the asker's own, who would see whether a letter comes: only the new one is spared it.
+            await self._next_link(call_inside, user, new, step, silent=not free and not ask_old)
             call_inside.event("email.change_requested", user_id=user.id, reason="" if free else "taken")
         return Done()
 

@@ -295,8 +295,6 @@ class Password(Feature):
             "password.reset_requested", user_id=user.id if user else None, reason="" if user else "unknown address"
         )
         async with call.transaction() as call_inside:
-            # The user's row is written first, so that requests at once burn each other's tokens (SEC-026).
-            await call_inside.store.update(call.auth.user_type, {"id": user.id if user else ""}, updated_at=call.now)
             token = await self._issue(call_inside, user, input.email)
         if user:
             self._mail_reset(call, user, token, input.redirect_to)
@@ -379,6 +377,17 @@ class Password(Feature):
             call_inside.mail("security-notice", user.email, what="password-changed", name=user.name)
         return PasswordChanged(token=token, user=user)
 
+    @operation("POST", "/change-password", limit=SIGN_IN, guard="sensitive", in_api=False)
+    async def change_here(self, call: Call[U], input: ChangePassword) -> PasswordChanged:
+        """`change_password` for the screen: this browser gets a new session whatever becomes of the others (SEC-040).
+        The wire's own answer names no token then, so that its clients would be signed out by one."""
+        changed = await self.change_password(call, input)
+        if changed.token is not None:
+            return changed
+        async with call.transaction() as call_inside:
+            signed_in = await sessions.renew(call_inside, proved_by="password")
+        return replace(changed, token=signed_in.session.token)
+
     @operation("POST", "/set-password", limit=SIGN_IN, guard="sensitive", in_api=False)
     async def set_password(self, call: Call[U], input: SetPassword) -> Done:
         """Give somebody who has none a password; the wire has no route for it. Raise PasswordAlreadySet."""
@@ -392,6 +401,7 @@ class Password(Feature):
             if account is not None and account.password is not None:
                 raise PasswordAlreadySet
             await accounts.store_hash(call_inside, user.id, hashed)
+            await sessions.renew(call_inside, proved_by="session")
             call_inside.event("password.changed", user_id=user.id)
             call_inside.mail("security-notice", user.email, what="password-changed", name=user.name)
         return Done()
@@ -500,7 +510,7 @@ class Password(Feature):
             path="/settings/password",
             template="password/settings.html",
             loads=password_page,
-            submits=change_password,
+            submits=change_here,
             others={"set": set_password},
             fresh=True,
             nav=N_("Password"),

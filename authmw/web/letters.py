@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ import jinja2
 from ..core.mail import Letter, Message
 
 LONGEST_FOREIGN_TEXT = 64
-LINK = re.compile(r"//|\w\.\w\w")
+LINK = re.compile(r"//|\w[.:]\w\w")
+# NFKC makes one of the others; these two it leaves (as browsers do not).
+DOTS = str.maketrans({"\u3002": ".", "\uff61": "."})
 """Whatever a mail program might make a link of, a bare domain included."""
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -45,5 +48,8 @@ def writer(environment: Callable[[], jinja2.Environment], brand: str) -> Callabl
 
 def tame(text: str) -> str:
     """What somebody calls themselves, as it may stand in a mail to somebody else: short, one line, no links (SEC-087)."""
+    # As a mail program reads it: full-width letters, dots of other scripts, and nothing that cannot be seen.
+    seen = unicodedata.normalize("NFKC", text).translate(DOTS)
+    text = "".join(char for char in seen if unicodedata.category(char) != "Cf")
     cut = text if len(text) <= LONGEST_FOREIGN_TEXT else text[: LONGEST_FOREIGN_TEXT - 1] + "…"
     return " ".join("…" if LINK.search(word) else word for word in UNPRINTABLE.sub(" ", cut).split(" "))

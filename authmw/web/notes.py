@@ -35,27 +35,40 @@ class Notes:
     def keep_typed(self, email: str) -> None:
         self._set("ui_email", email, TYPED_LIFETIME)
 
-    def form_token(self) -> str:
-        """A token that only a page of ours, opened in this browser within the last hours, can hold."""
+    def form_token(self, *, person: str, link: str) -> str:
+        """A token that only a page of ours, opened in this browser within the last hours, can hold.
+
+        It knows whose page that was (a user's id) and which mailed link it spoke of; "" for none.
+        """
         browser = self._get("ui_browser")
         if browser is None:
             browser = random_text(32)
             self._set("ui_browser", browser, None)
-        made = str(int(self.call.now.timestamp()))
-        return f"{made}.{self.call.auth.secrets.fingerprint('form', browser, made)}"
+        said = f"{int(self.call.now.timestamp())}.{self._mark(person)}.{self._mark(link)}"
+        return f"{said}.{self.call.auth.secrets.fingerprint('form', browser, said)}"
 
-    def form_token_is_good(self, token: str) -> bool:
+    def form_token_is_good(self, token: str, *, person: str, link: str) -> bool:
+        """Somebody else who has signed in since, or another link that was opened, makes it a form of another page.
+        Nobody and nothing do not: those have answers of their own."""
         browser = self._get("ui_browser")
-        made, _, given = token.partition(".")
+        said, _, given = token.rpartition(".")
+        made, _, about = said.partition(".")
+        its_person, _, its_link = about.partition(".")
         if browser is None or not (made.isascii() and made.isdigit() and len(made) < 12):
             return False
         if not 0 <= self.call.now.timestamp() - int(made) + 1 < FORM_LIFETIME:
             return False
-        expected = self.call.auth.secrets.fingerprint("form", browser, made)
-        return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+        expected = self.call.auth.secrets.fingerprint("form", browser, said)
+        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+            return False
+        is_theirs = not (its_person and person) or its_person == self._mark(person)
+        return is_theirs and (not (its_link and link) or its_link == self._mark(link))
 
-    def token(self, screen: Screen) -> str | None:
-        if not screen.takes_token:
+    def _mark(self, of: str) -> str:
+        return self.call.auth.secrets.fingerprint("form-about", of)[:16] if of else ""
+
+    def token(self, screen: Screen | None) -> str | None:
+        if screen is None or not screen.takes_token:
             return None
         path, bar, token = (self._get("ui_token") or "").partition("|")
         return token if bar and path == screen.path else None
@@ -81,14 +94,16 @@ class Notes:
 
     def leave_notice(self, notice: str) -> None:
         if notice:
-            self._set("ui_notice", notice, NOTICE_LIFETIME)
+            self._set("ui_notice", f"{int(self.call.now.timestamp())}|{notice}", NOTICE_LIFETIME)
 
     def take_notice(self) -> str | None:
-        notice = self._get("ui_notice")
-        if notice is None:
+        kept = self._get("ui_notice")
+        if kept is None:
             return None
         self.call.cookies.expire(self.call.auth.cookie_name("ui_notice"), path=self.base)
-        return words.NOTICES.get(notice)
+        left, _, notice = kept.partition("|")
+        is_new = left.isdigit() and self.call.now.timestamp() < int(left) + NOTICE_LIFETIME
+        return words.NOTICES.get(notice) if is_new else None
 
     def _set(self, name: str, value: str, max_age: int | None) -> None:
         """Write a signed cookie that only the screens get."""

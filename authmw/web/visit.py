@@ -123,6 +123,7 @@ class ScreenVisit:
         return [Wrong(field=None, message=told)]
 
     async def _submit(self, feature: Feature, screen: Screen, receive: Receive) -> tuple[int, bytes, HeaderList]:
+        self._check_origin()
         try:
             form = await self._read_form(screen, receive)
         except PictureTooLarge as refused:
@@ -133,8 +134,9 @@ class ScreenVisit:
             return self._message(400)
         self.next = self._checked_next(form.get("next", "")) or self.next
         self.back = self._checked_next(form.get("back", ""))
-        self._check_site(form)
-        self._admit(screen, await self.call.identify(cached=not screen.is_private))
+        signed_in = await self.call.identify(cached=not screen.is_private)
+        self._check_form(form, signed_in)
+        self._admit(screen, signed_in)
         which = form.get("with", "")
         handler = screen.others.get(which) if which else screen.submits
         if handler is None:
@@ -353,7 +355,7 @@ class ScreenVisit:
             language=self.language,
             languages=[self._language_link(each) for each in self.screens.languages.all] if self._may_choose else (),
             back=self._back(),
-            csrf_token=self.notes.form_token(),
+            csrf_token=self.notes.form_token(person=person.id if person else "", link=self._link(path)),
             next=self.next,
             htmx=self.htmx,
             data=data,
@@ -419,13 +421,23 @@ class ScreenVisit:
             return 200, b"", [(b"hx-redirect", location.encode("latin-1"))]
         return 303, b"", [(b"location", location.encode("latin-1"))]
 
-    def _check_site(self, form: Mapping[str, str]) -> None:
+    def _link(self, path: str) -> str:
+        """The mailed token that a page at `path` speaks of, or ""."""
+        _, screen = self.screens.routes.get(path, (None, None))
+        return self.notes.token(screen) or ""
+
+    def _check_origin(self) -> None:
+        """Before anything is read of a form that another site sends."""
         try:
             check_origin({**self.headers, "cookie": ""}, self.auth.settings.origins)
         except AuthError as refused:
             self.call.event("security.origin_refused", outcome="denied", reason=refused.code)
             raise
-        if not self.notes.form_token_is_good(form.get("csrf_token", "")):
+
+    def _check_form(self, form: Mapping[str, str], signed_in: SignedIn[Any] | None) -> None:
+        person = signed_in.user.id if signed_in else ""
+        given = form.get("csrf_token", "")
+        if not self.notes.form_token_is_good(given, person=person, link=self._link(self.path)):
             self.call.event("security.origin_refused", outcome="denied", reason="form token")
             raise StaleForm
 

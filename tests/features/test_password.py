@@ -797,6 +797,7 @@ async def test_a_first_password_burns_what_is_pending() -> None:
         pending = Pending()
         await pending.gather(ann)
         await auth[Password].set_password(call_of(ann), SetPassword(new_password=NEW))
+        await ann.sign_in(password=NEW)
         await pending.is_burnt(ann)
 
 

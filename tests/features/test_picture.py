@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
+import threading
 from typing import Any
 
 import httpx2
@@ -11,6 +13,8 @@ import pytest
 from PIL import Image
 
 from authmw.core import pictures
+from authmw.core.errors import ServiceUnavailable
+from authmw.core.inputs import LONGEST_INLINE_IMAGE
 from authmw.core.model import User
 from tests.support import Browser, make_auth, serving
 
@@ -167,3 +171,39 @@ async def test_saving_a_profile_is_no_second_route_of_the_api() -> None:
         await ann.sign_up()
         answer = await ann.api("/update-user", {"removeImage": True})
         assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("size", [(1, 12_000_000), (12_000_000, 1), (10_001, 2), (2, 10_001), (4000, 3001)])
+async def test_a_small_file_that_would_fill_the_memory_is_refused_by_its_measures(size: tuple[int, int]) -> None:
+    """Rows cost as well as pixels: one of a single column takes a pointer for each of its rows."""
+    made = io.BytesIO()
+    Image.new("L", size).save(made, "PNG", compress_level=1)
+    assert len(made.getvalue()) < pictures.LARGEST_PICTURE
+    with pytest.raises(pictures.PictureTooLarge):
+        await pictures.shrink(made.getvalue())
+
+
+async def test_a_picture_that_shrinks_badly_is_kept_at_a_lower_quality() -> None:
+    noise = Image.effect_noise((256, 256), 255)
+    made = io.BytesIO()
+    Image.merge("RGBA", [noise, noise.rotate(90), noise.rotate(180), noise.rotate(270)]).save(made, "PNG")
+    kept = await pictures.shrink(made.getvalue())
+    assert len(kept) <= LONGEST_INLINE_IMAGE
+
+
+async def test_when_too_many_pictures_wait_the_next_one_is_asked_to_come_back() -> None:
+    held = threading.Event()
+    pictures._thread().submit(held.wait)  # somebody else's picture takes its time
+    waiting = [asyncio.ensure_future(pictures.shrink(picture())) for _ in range(pictures.MOST_WAITING)]
+    await asyncio.sleep(0)
+    try:
+        with pytest.raises(ServiceUnavailable):
+            await pictures.shrink(picture())
+    finally:
+        held.set()
+    assert all(kept.startswith("data:") for kept in await asyncio.gather(*waiting))
+
+
+def test_any_event_loop_may_ask() -> None:
+    for _ in range(2):
+        assert asyncio.run(pictures.shrink(picture())).startswith("data:")

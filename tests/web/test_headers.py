@@ -329,9 +329,8 @@ async def test_no_cookie_is_larger_than_browsers_keep() -> None:
         given = {"name": "A" * 255, "email": "ann@example.com", "password": PASSWORD}
         image = "data:image/png;base64," + "A" * 20_000
         answer = await post(place.app, "/sign-up/email", {**given, "image": image})
-        assert len(answer.all("set-cookie")) > 3
+        assert sum(len(line) for line in answer.all("set-cookie")) < 4096, "a picture comes along with no request"
         assert all(len(line) <= 4096 for line in answer.all("set-cookie"))
-        assert sum(len(line) for line in answer.all("set-cookie")) < 64_000
 
 
 @pytest.mark.sec("SEC-173")

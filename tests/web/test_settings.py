@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -13,7 +15,7 @@ from authmw import Auth
 from authmw.core.model import Account as AccountRow
 from authmw.core.model import Session, User
 from authmw.features import Account, EmailVerification, Password
-from tests.support import PASSWORD, Browser, Clock, browser, make_auth, serving
+from tests.support import PASSWORD, Browser, Clock, TurnTakingStore, browser, events_of, make_auth, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -437,3 +439,153 @@ async def test_a_screen_opened_without_an_error_has_no_problem() -> None:
     async with serving(make_auth()) as ann:
         await ann.sign_up()
         assert "There is a problem" not in (await ann.get("/auth/settings/accounts")).text
+
+
+# Forms that were left open, and doors beside the form
+
+
+@pytest.mark.sec("SEC-040")
+@pytest.mark.parametrize("others", ["true", None])
+async def test_a_new_password_makes_a_new_session_for_this_browser(others: str | None) -> None:
+    auth = make_auth()
+    async with serving(auth) as ann, browser(auth) as thief:
+        await ann.sign_up()
+        thief.cookies.update(ann.cookies)
+        sent: dict[str, Any] = {"currentPassword": PASSWORD, "newPassword": "another good password"}
+        more: dict[str, Any] = {"revokeOtherSessions": others} if others else {}
+        assert (await ann.submit("/settings/password", **sent, **more)).status_code == 303
+        assert await ann.session() is not None
+        assert await thief.session() is None, "a copy of the cookie is worth nothing from here on"
+
+
+@pytest.mark.parametrize("minutes", [11, 11 * 60])
+async def test_a_form_that_was_left_open_deletes_nothing_where_no_password_is_asked(minutes: int) -> None:
+    clock = Clock()
+    auth = make_auth(clock=clock)
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await auth.database.delete(AccountRow, provider_id="credential")
+        page = await ann.get("/auth/settings/delete")
+        token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        clock.forward(minutes=minutes)
+        answer = await ann.post("/auth/settings/delete", data={"csrf_token": token, "understand": "true"})
+        assert answer.headers["location"] == "/auth/reauth?next=%2Fauth%2Fsettings%2Fdelete"
+        assert await auth.database.find(User, email=ANN) is not None
+
+
+async def test_no_field_that_is_left_out_spares_the_password() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        answer = await ann.submit("/settings/delete", understand="true")
+        assert answer.status_code == 422 and "Enter your password." in text_of(answer)
+        fields: dict[str, Any] = {"with": "send"}
+        answer = await ann.submit("/settings/delete", **fields)
+        assert "/sign-out" not in answer.headers.get("location", "")
+        assert await auth.database.find(User, email=ANN) is not None
+
+
+async def test_a_form_of_somebody_else_who_sat_here_before_changes_nothing() -> None:
+    auth = make_auth()
+    async with serving(auth) as shared:
+        await shared.sign_up()
+        page = await shared.get("/auth/settings/profile")
+        token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        await shared.api("/sign-out", {})
+        await shared.sign_up(email="bob@example.com", name="Bob")
+        answer = await shared.post("/auth/settings/profile", data={"csrf_token": token, "name": "Ann"})
+        assert answer.status_code == 403 and "This page was open too long" in text_of(answer)
+        bob = await auth.database.find(User, email="bob@example.com")
+        assert bob is not None and bob.name == "Bob"
+
+
+async def test_a_form_about_one_mailed_link_does_not_use_another_that_was_opened_since() -> None:
+    auth = make_auth()
+    async with serving(auth) as person:
+        await person.sign_up()
+        await person.sign_up(email="bob@example.com", name="Bob")
+        await person.api("/sign-out", {})
+        links = []
+        for email in (ANN, "bob@example.com"):
+            await person.api("/request-password-reset", {"email": email})
+            links.append(await link_of(person, "reset-password"))
+        of_ann = await person.get((await person.get(links[0])).headers["location"])
+        token = of_ann.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        assert ANN in of_ann.text
+        await person.get((await person.get(links[1])).headers["location"])  # in another tab
+        data = {"csrf_token": token, "newPassword": "another good password"}
+        assert (await person.post("/auth/reset-password", data=data)).status_code == 403
+        for email in (ANN, "bob@example.com"):
+            assert (await person.sign_in(email)).status_code == 200, "no password has changed"
+
+
+async def test_of_many_deletions_at_once_one_tells_the_owner() -> None:
+    auth = make_auth(database=TurnTakingStore())
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        await asyncio.gather(*(ann.api("/delete-user", {}) for _ in range(4)))
+        told = [letter for letter in (await ann.mail()).messages if letter.kind == "security-notice"]
+        assert len(told) == 1
+        assert [event.event for event in events_of(auth)].count("user.deleted") == 1
+
+
+async def test_a_password_account_without_a_password_is_no_way_in() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        row = await auth.database.find(AccountRow, provider_id="credential")
+        assert row is not None
+        await auth.database.update(AccountRow, {"id": row.id}, password=None)
+        await auth.database.insert(replace(row, id="github", provider_id="github", account_id="1", password=None))
+        page = await ann.get("/auth/settings/accounts")
+        assert "Email and password" not in text_of(page) and "only way to sign in" in text_of(page)
+        answer = await ann.api("/unlink-account", {"accountId": "github"})
+        assert answer.json()["code"] == "FAILED_TO_UNLINK_LAST_ACCOUNT"
+
+
+async def test_whoever_removes_the_password_is_told_just_that() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        row = await auth.database.find(AccountRow, provider_id="credential")
+        assert row is not None
+        await auth.database.insert(replace(row, id="github", provider_id="github", account_id="1", password=None))
+        assert (await ann.api("/unlink-account", {"accountId": row.id})).status_code == 200
+        assert (await ann.mail()).last("security-notice").subject == "Your password was removed"
+
+
+async def test_a_notice_is_not_said_again_later() -> None:
+    clock = Clock()
+    async with serving(make_auth(clock=clock)) as ann:
+        await ann.sign_up()
+        await ann.submit("/settings/profile", name="Anna")
+        everything = {"cookie": "; ".join(f"{each.name}={each.value}" for each in ann.cookies.jar)}
+        async with browser(ann.mw) as again:
+            assert "Your profile is saved." in text_of(await again.get("/auth/settings/profile", headers=everything))
+            clock.forward(minutes=2)
+            assert "Your profile is saved." not in text_of(
+                await again.get("/auth/settings/profile", headers=everything)
+            )
+
+
+async def test_the_screen_of_sessions_guesses_no_place_and_shows_no_address() -> None:
+    auth = make_auth()
+    async with serving(auth) as ann:
+        await ann.sign_up()
+        page = await ann.get("/auth/settings/sessions")
+        assert "203.0.113.7" not in page.text and "Signed in" in page.text
+
+
+@pytest.mark.parametrize("path", ["email", "password", "accounts"])
+async def test_a_screen_of_ways_to_sign_in_asks_for_a_fresh_proof_when_shown_and_when_sent(path: str) -> None:
+    clock = Clock()
+    async with serving(make_auth(clock=clock)) as ann:
+        await ann.sign_up()
+        page = await ann.get(f"/auth/settings/{path}")
+        token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        clock.forward(minutes=11)
+        for answer in (
+            await ann.get(f"/auth/settings/{path}"),
+            await ann.post(f"/auth/settings/{path}", data={"csrf_token": token, "newEmail": NEW, "with": ""}),
+        ):
+            assert answer.headers["location"] == f"/auth/reauth?next=%2Fauth%2Fsettings%2F{path}"

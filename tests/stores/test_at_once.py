@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from authmw.core.model import RateLimit, User
+from authmw.core import tokens
+from authmw.core.model import RateLimit, User, Verification
 from authmw.core.rate_limit import Limit
 from authmw.core.store import Above, Conflict, Database, Not, Plus
+from authmw.core.tokens import Purpose
 from authmw.stores.limits import StoreLimiter
+from tests.support import make_auth
 
 from .conftest import NOW, Thing, user
 
@@ -102,3 +106,22 @@ async def test_the_limiter_lets_exactly_the_limit_pass(store: Database) -> None:
         assert waits.count(0) == limit.times
         assert set(waits) == {0, 10}
         assert await store.count(RateLimit) == 1
+
+
+# Secrets for one person
+
+
+@pytest.mark.sec("SEC-026")
+async def test_of_secrets_that_are_made_at_once_for_one_person_the_newest_alone_is_good(store: Database) -> None:
+    """Each finds what the others have made, for all wait for the user's row."""
+    auth = make_auth(database=store)
+    purpose = Purpose(name="trial", prefix="trial:", lifetime=timedelta(hours=1))
+    await store.insert(user())
+
+    async def issue(_: int) -> None:
+        async with auth.new_call().transaction() as call:
+            await tokens.issue(call, purpose, subject="u1", value="x")
+
+    for _ in range(ROUNDS):
+        await at_once(issue, callers=5)
+        assert await store.count(Verification, subject="u1") == 1

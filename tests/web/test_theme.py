@@ -519,6 +519,39 @@ async def test_a_promised_block_can_be_filled(block: str, tmp_path: Path) -> Non
         assert "from the application" in (await person.get("/auth/sign-in")).text
 
 
+SCREENS = {screen.path: screen.template for _, screen in make_auth().screens}
+OF_EVERY_SCREEN = [
+    "title",
+    "heading",
+    "intro",
+    "before_form",
+    "fields",
+    "after_fields",
+    "actions",
+    "after_form",
+    "aside",
+]
+
+
+@pytest.mark.parametrize("path", SCREENS)
+async def test_every_screen_has_every_promised_block(path: str, tmp_path: Path) -> None:
+    blocks = "".join(f"{{% block {name} %}}own {name} {{% endblock %}}" for name in OF_EVERY_SCREEN)
+    write(tmp_path, SCREENS[path], f'{{% extends "authmw/{SCREENS[path]}" %}}{blocks}')
+    auth = auth_with(template_dirs=[str(tmp_path)])
+    async with serving(auth) as person:
+        await person.sign_up()
+        address = f"/auth{path}"
+        if path == "/reset-password":
+            await person.api("/request-password-reset", {"email": "ann@example.com"})
+            opened = await person.get((await person.mail()).last("reset-password").context["url"])
+            address = opened.headers["location"]
+        page = await person.get(address)
+        if page.status_code == 303:  # an entrance: for people who are not signed in yet
+            await person.api("/sign-out", {})
+            page = await person.get(address)
+        assert [name for name in OF_EVERY_SCREEN if f"own {name} " not in page.text] == []
+
+
 async def test_a_field_of_the_application_changes_every_screen_that_has_one(tmp_path: Path) -> None:
     write(
         tmp_path,

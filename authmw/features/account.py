@@ -443,6 +443,7 @@ class Account(Feature):
             takes_token=True,
             expired="/settings/delete",
             requires=("understand",),
+            checkboxes=("understand",),
             then=("next", "/sign-out"),
             notice="account-deleted",
             states=("fresh", "wrong", "empty", "by mail", "link sent", "confirm", "expired"),

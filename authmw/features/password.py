@@ -19,6 +19,7 @@ from ..core.inputs import Email, Image, Name, Rest, Text, Typed, Url, is_email
 from ..core.inputs import Password as PasswordText
 from ..core.model import U, User
 from ..core.operation import Redirect, StepRequired, operation
+from ..core.passwords import PasswordTooLong
 from ..core.rate_limit import SEND_MAIL, SIGN_IN
 from ..core.sign_in import continue_sign_in
 from ..core.tokens import Purpose
@@ -381,6 +382,10 @@ class Password(Feature):
     async def change_here(self, call: Call[U], input: ChangePassword) -> PasswordChanged:
         """`change_password` for the screen: this browser gets a new session whatever becomes of the others (SEC-040).
         The wire's own answer names no token then, so that its clients would be signed out by one."""
+        try:
+            call.auth.passwords.check_maximum(input.current_password)
+        except PasswordTooLong:
+            raise InvalidPassword from None  # it is said of the new one, and no password is that long
         changed = await self.change_password(call, input)
         if changed.token is not None:
             return changed

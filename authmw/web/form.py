@@ -35,7 +35,7 @@ def left_empty(screen: Screen, operation: Operation, form: Mapping[str, str], *,
     return [
         Wrong(field=key, message=words.FIELDS.get(key, words.SENTENCES["MISSING_FIELD"]))
         for key in required
-        if not form.get(key, "").strip(" ")
+        if (form.get(key) != "true" if key in screen.checkboxes else not form.get(key, "").strip(" "))
     ]
 
 

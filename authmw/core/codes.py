@@ -36,7 +36,6 @@ class TooManyAttempts(AuthError):
     status = 403
     code = "TOO_MANY_ATTEMPTS"
     message = "Too many attempts"
-    field = "code"
 
 
 async def issue(call: Call[U], purpose: Purpose, *, subject: str, address: str) -> str:

@@ -420,7 +420,7 @@ class Account(Feature):
             nav=N_("Profile"),
             requires=("name",),
             notice="profile-saved",
-            states=("fresh", "wrong", "saved", "long words"),
+            states=("fresh", "wrong", "saved", "picture", "no picture", "long words"),
         ),
         Screen(
             path="/settings/accounts",

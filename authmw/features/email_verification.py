@@ -411,7 +411,7 @@ class EmailVerification(Feature):
             then=("next", "/sign-in"),
             notice="email-confirmed",
             notices={"send": "sent-again"},
-            states=("waiting", "waiting after sign-up", "address unknown", "confirm", "done", "expired"),
+            states=("waiting", "waiting after sign-up", "address unknown", "confirm", "agree", "done", "expired"),
         ),
         Screen(
             path="/settings/email",
@@ -423,7 +423,7 @@ class EmailVerification(Feature):
             nav=N_("Email"),
             notice="change-requested",
             notices={"send": "sent-again", "cancel": "change-cancelled"},
-            states=("fresh", "confirmed", "wrong", "same", "waiting", "cancelled"),
+            states=("fresh", "confirmed", "wrong", "same", "waiting", "waiting for the old mailbox", "cancelled"),
         ),
     )
 

@@ -134,7 +134,12 @@ class Reauth(Feature):
     async def _by_code(self, call: Call[U], user: U, code: str) -> SignedIn[U]:
         if await self._has_password(call, user):
             raise PasswordRequired
-        await codes.redeem(call, self.mailed_code, subject=user.id, address=user.email, code=code)
+        try:
+            await codes.redeem(call, self.mailed_code, subject=user.id, address=user.email, code=code)
+        except codes.InvalidOtp:
+            if await codes.is_pending(call, self.mailed_code, subject=user.id):
+                raise
+            raise codes.TooManyAttempts from None  # said with the last try: there is no field for another
         async with call.transaction() as call_inside:
             return await sessions.renew(call_inside, proved_by="email-otp")
 
@@ -149,6 +154,6 @@ class Reauth(Feature):
             renews=True,
             then=("next",),
             notices={"send": "code-sent"},
-            states=("fresh", "wrong", "empty", "code", "code sent", "code wrong"),
+            states=("fresh", "wrong", "empty", "code", "code sent", "code wrong", "too many codes"),
         ),
     )

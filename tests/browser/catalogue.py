@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from PIL import Image
 
 from tests.browser.window import Window
 from tests.support import PASSWORD
@@ -46,6 +49,12 @@ def state(
 
 def new_email() -> str:
     return f"ann.lee+{next(_number)}@example.com"
+
+
+def a_picture() -> bytes:
+    made = io.BytesIO()
+    Image.radial_gradient("L").save(made, "PNG")
+    return made.getvalue()
 
 
 # Sign in, sign up, leave
@@ -223,6 +232,21 @@ def verify_email_confirm(window: Window) -> None:
     window.page.get_by_role("button", name="Confirm email").wait_for()
 
 
+@state("/verify-email", "agree")
+def verify_email_agree(window: Window) -> None:
+    mine = new_email()
+    window.sign_up_aside(mine)
+    window.open(window.site.link(mine, "verify-email"))
+    window.press("Confirm email")
+    window.sees_heading("Dashboard")
+    window.open("/auth/settings/email")
+    window.fill(newEmail=new_email())
+    window.press("Change email")
+    window.sees_notice("Almost done: open the link that we have sent you.")
+    window.open(window.site.link(mine, "change-email"))
+    window.page.get_by_role("button", name="Allow the change").wait_for()
+
+
 @state("/verify-email", "done")
 def verify_email_done(window: Window) -> None:
     verify_email_confirm(window)
@@ -261,6 +285,23 @@ def profile_saved(window: Window) -> None:
     window.fill(name="Ann Beam")
     window.press("Save profile")
     window.sees_notice("Your profile is saved.")
+
+
+@state("/settings/profile", "picture")
+def profile_picture(window: Window) -> None:
+    profile(window)
+    window.page.locator("#image").set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": a_picture()})
+    window.press("Save profile")
+    window.sees_notice("Your profile is saved.")
+    window.page.get_by_text("Remove my picture").wait_for()
+
+
+@state("/settings/profile", "no picture")
+def profile_no_picture(window: Window) -> None:
+    profile(window)
+    window.page.locator("#image").set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": b"no picture"})
+    window.press("Save profile")
+    window.sees_problem("That file is no picture that we can read.")
 
 
 @state("/settings/profile", "long words")
@@ -336,6 +377,15 @@ def reauth_code_wrong(window: Window) -> None:
     window.sees_problem("That code is not right.")
 
 
+@state("/reauth", "too many codes")
+def reauth_too_many_codes(window: Window) -> None:
+    reauth_code_sent(window)
+    for said in ("That code is not right.", "That code is not right.", "Too many wrong codes."):
+        window.fill(code="wrong")
+        window.press("Confirm")
+        window.sees_problem(said)
+
+
 @state("/settings/password", "not set")
 def password_not_set(window: Window) -> None:
     window.sign_up_aside(new_email())
@@ -380,6 +430,12 @@ def email_waiting(window: Window) -> None:
     window.fill(newEmail=new_email())
     window.press("Change email")
     window.sees_notice("Almost done: open the link that we have sent you.")
+
+
+@state("/settings/email", "waiting for the old mailbox")
+def email_waiting_for_the_old(window: Window) -> None:
+    verify_email_agree(window)
+    window.open("/auth/settings/email")
 
 
 @state("/settings/email", "cancelled")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
 from html import escape
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
@@ -29,12 +32,16 @@ from authmw.core.errors import TooManyRequests
 from authmw.core.feature import Feature, Screen, Visit
 from authmw.core.inputs import input_fields
 from authmw.core.model import Account as AccountRow
+from authmw.core.model import Session
 from authmw.core.operation import operation_of
 from authmw.core.passwords import Passwords
+from authmw.core.schema import METADATA_KEY
 from authmw.core.store import Unavailable
 from authmw.features import Account, EmailVerification
 from authmw.stores.memory import MemoryStore
-from authmw.web.page import SYSTEM_STATES
+from authmw.web.page import SYSTEM_STATES, Page
+from authmw.web.screens import Screens
+from tests import pseudo
 from tests.support import SECRET
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -90,8 +97,42 @@ def every_feature(*, required: bool) -> list[Feature]:
     return [kind(**strictly.get(kind, {})) for kind in kinds]
 
 
+class TalkativeScreens(Screens):
+    """Draws each page in every other language too, so that a state which took ten steps to reach is looked at in all
+    of them, and nobody has to go there again with other words on the buttons."""
+
+    def __init__(self, auth: Auth[Keeper], mailer: ConsoleMailer) -> None:
+        super().__init__(auth, auth.ui_config, auth.languages, letters=mailer.letters)
+        self.in_other_words: dict[str, Mapping[str, bytes]] = {}
+        """By the fingerprint of the page that was sent, and the tag of the language."""
+
+    def render(self, template: str, page: Page) -> bytes:
+        others = {}
+        for language in self.languages.all:
+            if language is page.language:
+                continue
+            links = [replace(each, current=each.code == language.tag) for each in page.languages]
+            others[language.tag] = super().render(template, replace(page, language=language, languages=links))
+        body = super().render(template, page)
+        self.in_other_words[fingerprint(body)] = others
+        return body
+
+
+def fingerprint(page: bytes) -> str:
+    return hashlib.sha256(page).hexdigest()
+
+
+def own_words() -> list[str]:
+    """The labels and hints of this application's own fields."""
+    rules = [each.metadata[METADATA_KEY] for each in fields(Keeper) if METADATA_KEY in each.metadata]
+    return [words for each in rules for words in (each.label, each.hint) if words]
+
+
 def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
     mailer = BothMailer(outbox)
+    locales = Path(outbox).with_name("locale")
+    locales.mkdir(exist_ok=True)
+    pseudo.write(locales, own=own_words())
     auth = Auth(
         Settings(
             secret=SECRET,
@@ -105,8 +146,15 @@ def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
         user_type=Keeper,
         database=MemoryStore(),
         mailer=mailer,
-        ui=UIConfig(terms_url="/terms", privacy_url="/privacy", support_url="/help"),
+        ui=UIConfig(
+            terms_url="/terms",
+            privacy_url="/privacy",
+            support_url="/help",
+            locales=("en", *pseudo.TAGS),
+            locale_dirs=[str(locales)],
+        ),
     )
+    auth.ui = screens = TalkativeScreens(auth, mailer)
     auth.passwords = Passwords(Hashing(memory=8, passes=1), better_auth=False, allow_weak=True)
 
     async def home(request: Request) -> HTMLResponse:
@@ -142,6 +190,16 @@ def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
         await auth.call(request).store.insert(row)
         return PlainTextResponse("linked")
 
+    async def grow_old(request: Request) -> PlainTextResponse:
+        """Whoever asks signed in an hour ago."""
+        session = auth.require(request).session
+        before = session.created_at - timedelta(hours=1)
+        await auth.call(request).store.update(Session, {"id": session.id}, created_at=before)
+        return PlainTextResponse("grown old")
+
+    async def in_other_words(request: Request) -> HTMLResponse:
+        return HTMLResponse(screens.in_other_words[request.path_params["page"]][request.path_params["tag"]])
+
     async def registry(request: Request) -> JSONResponse:
         return JSONResponse([*(declaration(*each) for each in auth.screens), *SYSTEM_DECLARATIONS])
 
@@ -151,6 +209,8 @@ def make_app(base_url: str, outbox: str, *, required: bool) -> Any:
         Route("/forget-letters", forget_letters),
         Route("/forget-password", forget_password),
         Route("/link-account", link_account),
+        Route("/grow-old", grow_old),
+        Route("/in/{tag}/{page}", in_other_words),
         Route("/registry", registry),
     ]
     return auth.wrap(Starlette(routes=routes))
@@ -242,19 +302,41 @@ class Site:
         return declared
 
     def letters(self, to: str, kind: str) -> list[dict[str, str]]:
-        lines = self.outbox.read_text().splitlines() if self.outbox.exists() else []
-        letters: list[dict[str, str]] = [json.loads(line) for line in lines]
+        lines = self.outbox.read_text().splitlines(keepends=True) if self.outbox.exists() else []
+        # The last line may be half there: the site is writing it.
+        letters: list[dict[str, str]] = [json.loads(line) for line in lines if line.endswith("\n")]
         return [letter for letter in letters if letter["to"] == to and letter["kind"] == kind]
 
-    def link(self, to: str, kind: str, *, number: int = 1) -> str:
-        """Wait for the letter of that `number` to somebody, and return its link."""
+    def letter(self, to: str, kind: str, *, number: int = 1) -> dict[str, str]:
+        """Wait for the letter of that `number` to somebody."""
         until = time.monotonic() + LETTER_SECONDS
         while time.monotonic() < until:
             letters = self.letters(to, kind)
             if len(letters) >= number:
-                return letters[number - 1]["url"]
+                return letters[number - 1]
             time.sleep(0.02)
         raise AssertionError(f"there is no {kind} letter number {number} to {to}")
+
+    def link(self, to: str, kind: str, *, number: int = 1) -> str:
+        """The link in such a letter."""
+        return self.letter(to, kind, number=number)["url"]
+
+    def lets_in(self, email: str, password: str) -> bool:
+        """Could somebody sign in with these from another device?"""
+        typed = json.dumps({"email": email, "password": password}).encode()
+        headers = {"content-type": "application/json", "origin": self.base}
+        asked = urllib.request.Request(f"{self.base}/api/auth/sign-in/email", typed, headers)
+        try:
+            with urllib.request.urlopen(asked):
+                return True
+        except urllib.error.HTTPError as refused:
+            if refused.code != HTTPStatus.UNAUTHORIZED:
+                raise
+            return False
+
+    def in_other_words(self, page: str, tag: str) -> str:
+        """Where a page that this site has sent stands in the language `tag`."""
+        return f"/in/{tag}/{fingerprint(page.encode())}"
 
 
 @contextlib.contextmanager

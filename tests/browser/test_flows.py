@@ -10,6 +10,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.site import Site
 from tests.browser.window import Window
+from tests.pseudo import pseudo
 from tests.support import PASSWORD
 
 NEW_PASSWORD = "another horse battery"
@@ -25,13 +26,6 @@ def script(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def no_script_is_missed(window: Window) -> None:
-    """With script off nothing is in sight that would need it; with script it is there."""
-    controls = window.page.locator("[data-am-script]")
-    for number in range(controls.count()):
-        expect(controls.nth(number)).to_be_visible(visible=window.script)
-
-
 def test_from_signing_up_to_signing_out_for_good(site: Site, open_window: Callable[..., Window], script: bool) -> None:
     window, email = open_window(site, script=script), new_email()
     page = window.page
@@ -40,10 +34,10 @@ def test_from_signing_up_to_signing_out_for_good(site: Site, open_window: Callab
     window.open("/dashboard")
     window.is_at("/auth/sign-in?next=%2Fdashboard")
     window.sees_notice("Sign in to continue.")
-    no_script_is_missed(window)
+    window.misses_no_script()
     window.follow("Create an account")
     window.sees_title("Create an account")
-    no_script_is_missed(window)
+    window.misses_no_script()
 
     # A mistake: typed values stay, the password does not.
     window.fill(name="Ann Lee", email=email, password="short", town="Whitby")
@@ -56,7 +50,7 @@ def test_from_signing_up_to_signing_out_for_good(site: Site, open_window: Callab
     expect(page.locator("#town")).to_have_value("Whitby")
     expect(page.locator("#password")).to_have_value("")
     expect(page.locator("#password")).to_have_attribute("aria-invalid", "true")
-    no_script_is_missed(window)
+    window.misses_no_script()
     window.fill(password=PASSWORD)
     window.press("Create account")
     window.sees_heading("Dashboard")
@@ -99,17 +93,17 @@ def test_from_signing_up_to_signing_out_for_good(site: Site, open_window: Callab
     window.open("/auth/sign-in")
     window.sees_notice("You are signed out.")
     window.follow("Forgot your password?")
-    no_script_is_missed(window)
+    window.misses_no_script()
     expect(page.locator("#email")).to_have_value(email)
     window.press("Send reset link")
     window.sees_heading("Check your email")
     expect(page.get_by_text(email)).to_be_visible()
-    no_script_is_missed(window)
+    window.misses_no_script()
     link = site.link(email, "reset-password")
     window.open(link)
     window.is_at("/auth/reset-password")
     window.sees_heading("Choose a new password")
-    no_script_is_missed(window)
+    window.misses_no_script()
     with window.staying():
         window.press("Change password")
         window.sees_problem("Enter a new password.")
@@ -124,34 +118,8 @@ def test_from_signing_up_to_signing_out_for_good(site: Site, open_window: Callab
     window.press("Sign in")
     window.sees_heading("Dashboard")
 
-    # Another name, on the account's own screen.
     window.open("/auth/settings/profile")
-    no_script_is_missed(window)
-    window.fill(name="")
-    with window.staying():
-        window.press("Save profile")
-        window.sees_title("Error: Profile")
-        window.sees_problem("Enter your name.")
-    window.fill(name="Ann Beam")
-    with window.staying():
-        window.press("Save profile")
-        window.sees_notice("Your profile is saved.")
-        window.sees_title("Profile")
-    expect(page.locator("#name")).to_have_value("Ann Beam")
-    expect(page.locator(".am-who").get_by_text("Ann Beam")).to_be_visible()
-    if script:
-        expect(page.locator("#am-live")).to_have_text("Your profile is saved.")
-        expect(page.get_by_role("heading", level=1)).to_be_focused()
-    else:
-        expect(page.locator(".am-notice")).to_be_focused()
-
-    # Reloading after a success asks nothing and sends nothing.
-    sent = len(window.posts)
-    page.reload()
-    window.sees_heading("Profile")
-    assert len(window.posts) == sent
-    expect(page.locator("#name")).to_have_value("Ann Beam")
-
+    window.misses_no_script()
     window.press("Sign out")
     window.sees_heading("Welcome")
     window.open("/auth/settings/profile")
@@ -174,7 +142,7 @@ def test_where_an_address_must_be_confirmed_people_wait_for_the_letter(
     window.press("Sign in")
     window.is_at("/auth/verify-email?next=%2Fdashboard")
     window.sees_heading("Confirm your email")
-    no_script_is_missed(window)
+    window.misses_no_script()
 
     # Too soon after the last letter.
     with window.staying():
@@ -188,6 +156,25 @@ def test_where_an_address_must_be_confirmed_people_wait_for_the_letter(
     window.fill(email=email, password=PASSWORD)
     window.press("Sign in")
     window.sees_heading("Dashboard")
+
+
+def test_a_language_is_chosen_at_the_foot_and_kept(
+    site: Site, open_window: Callable[..., Window], script: bool
+) -> None:
+    window = open_window(site, script=script)
+    page = window.page
+    window.open("/auth/sign-in")
+    # Chromium asks for en-US: that is English, and not some other kind of it.
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.locator("footer [hreflang=ar-XB]").click()
+    window.sees_title(pseudo("Sign in"))
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    window.open("/auth/sign-up")
+    with window.staying():
+        window.press(pseudo("Create account"))
+        window.sees_problem(pseudo("Enter your name."))
+    window.open("/auth/sign-in?lang=en")
+    window.sees_title("Sign in")
 
 
 def test_a_password_is_shown_on_demand_also_after_an_error(window: Window) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.arrival import Arrival
 from tests.browser.catalogue import new_email
-from tests.browser.window import NARROW, Window
+from tests.browser.window import MORE_THAN_ANY_PAGE_HAS, NARROW, Window
 from tests.support import PASSWORD
 
 START_OF_PAGE = """() => {
@@ -44,7 +44,6 @@ FOCUS = """() => {
     inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
   };
 }"""
-MORE_THAN_ANY_PAGE_HAS = 400
 
 
 def press(window: Window, key: str) -> dict[str, Any] | None:

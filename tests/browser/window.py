@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -17,6 +18,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     Response,
@@ -116,7 +118,14 @@ class Window:
     """One browser context with one page. `troubles` collects what must never happen on any screen."""
 
     def __init__(
-        self, chromium: Browser, site: Site, *, script: bool = True, scheme: Scheme = "light", width: int = WIDE
+        self,
+        chromium: Browser,
+        site: Site,
+        *,
+        script: bool = True,
+        scheme: Scheme = "light",
+        width: int = WIDE,
+        agent: str | None = None,
     ) -> None:
         self.site = site
         self.script = script
@@ -135,6 +144,7 @@ class Window:
             color_scheme=scheme,
             viewport={"width": width, "height": 800},
             reduced_motion="reduce",
+            user_agent=agent,
         )
         self.context.set_default_timeout(10_000)
         self.context.add_init_script(TELL_VIOLATIONS)
@@ -155,13 +165,24 @@ class Window:
     def fill(self, **fields: str) -> None:
         """Type into fields by their names."""
         for name, text in fields.items():
-            self.page.locator(f"#{name}").fill(text)
+            self.type_into(self.page.locator(f"#{name}"), text)
 
-    def press(self, button: str) -> None:
-        self.page.get_by_role("button", name=button, exact=True).click()
+    def press(self, button: str | re.Pattern[str]) -> None:
+        self.activate(self.page.get_by_role("button", name=button, exact=True), by="Space")
 
     def follow(self, link: str) -> None:
-        self.page.get_by_role("link", name=link, exact=True).click()
+        self.activate(self.page.get_by_role("link", name=link, exact=True), by="Enter")
+
+    def check(self, box: str) -> None:
+        self.activate(self.page.get_by_label(box, exact=True), by="Space")
+
+    # How they do it: a mouse here, only keys in the subclass below.
+
+    def type_into(self, field: Locator, text: str) -> None:
+        field.fill(text)
+
+    def activate(self, control: Locator, *, by: str) -> None:
+        control.click()
 
     def sign_up_aside(self, email: str, name: str = "Ann Lee") -> None:
         """Have an account made without the screens, and be signed in to it where the site allows."""
@@ -189,6 +210,10 @@ class Window:
         """Whoever is signed in has no password from here on."""
         assert self.context.request.get("/forget-password").ok
 
+    def grow_old(self) -> None:
+        """Whoever is signed in has been so for an hour."""
+        assert self.context.request.get("/grow-old").ok
+
     def open_reset_link(self, email: str) -> None:
         self.open("/auth/forgot-password")
         self.fill(email=email)
@@ -207,6 +232,25 @@ class Window:
     def sees_notice(self, words: str) -> None:
         expect(self.page.locator(".am-notice")).to_have_text(words)
 
+    def sees_success(self, words: str, *, title: str) -> None:
+        """The notice of something that was done in its place, where eyes, ears and focus are told of it."""
+        self.sees_title(title)
+        self.sees_notice(words)
+        if self.script:
+            expect(self.page.locator("#am-live")).to_have_text(words)
+            expect(self.page.get_by_role("heading", level=1)).to_be_focused()
+        else:
+            expect(self.page.locator(".am-notice")).to_be_focused()
+
+    def sees_mistake(self, words: str, *, title: str, field: str) -> None:
+        """In the title, in the summary, which has the focus and leads to the field, and at the field."""
+        self.sees_title(f"Error: {title}")
+        self.sees_problem(words)
+        told = self.page.get_by_role("alert").get_by_role("link", name=words)
+        expect(told).to_have_attribute("href", f"#{field}")
+        expect(self.page.locator(f"#{field}-error")).to_contain_text(words)
+        expect(self.page.locator(f"#{field}")).to_have_attribute("aria-invalid", "true")
+
     def sees_problem(self, words: str) -> None:
         """The summary has it as a link or a sentence, and has the focus."""
         summary = self.page.get_by_role("alert")
@@ -223,6 +267,12 @@ class Window:
         yield
         if self.script:
             assert self.documents[before:] == [], "the browser left the page"
+
+    def misses_no_script(self) -> None:
+        """With script off nothing is in sight that would need it; with script it is there."""
+        controls = self.page.locator("[data-am-script]")
+        for number in range(controls.count()):
+            expect(controls.nth(number)).to_be_visible(visible=self.script)
 
     def violations(self) -> list[str]:
         """What axe finds wrong with the page as it stands."""
@@ -288,3 +338,74 @@ class Window:
             more = headers.keys() - HEADERS.keys() - MAY_ALSO_COME
             if wrong or more:
                 self.troubles.append(f"headers of {response.url}: {wrong} {more}")
+
+
+# Where the element stands, seen from the focus: 0 there, 1 further on, -1 further back.
+TOWARDS = """(one) => {
+  const focus = document.activeElement;
+  if (one === focus) return 0;
+  return focus && focus !== document.body && one.compareDocumentPosition(focus) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
+}"""
+MORE_THAN_ANY_PAGE_HAS = 400
+"""Stops of Tab."""
+
+
+class KeyboardWindow(Window):
+    """The same window, for somebody who has Tab, Shift+Tab, Enter, Space and what one types with."""
+
+    def type_into(self, field: Locator, text: str) -> None:
+        self.go_to(field)
+        self.page.keyboard.press("ControlOrMeta+a")
+        if text:
+            self.page.keyboard.insert_text(text)
+        else:
+            self.page.keyboard.press("Delete")
+
+    def activate(self, control: Locator, *, by: str) -> None:
+        self.go_to(control)
+        self.page.keyboard.press(by)
+
+    def go_to(self, wanted: Locator) -> None:
+        """Press Tab, or Shift+Tab, until the focus is there."""
+        for _ in range(MORE_THAN_ANY_PAGE_HAS):
+            way: int = wanted.evaluate(TOWARDS)
+            if way == 0:
+                return
+            self.page.keyboard.press("Tab" if way > 0 else "Shift+Tab")
+        raise AssertionError(f"the keyboard does not get to {wanted}")
+
+
+class KeptWindows:
+    """A window for each site, for tests one after another. Opening one takes longer than most of what is done in it;
+    whoever comes next finds the style sheets of the last one in it, and no cookies."""
+
+    def __init__(self, make: Callable[[Site], Window]) -> None:
+        self._make = make
+        self._windows: dict[str, Window] = {}
+
+    def __call__(self, site: Site) -> Window:
+        window = self._windows.get(site.base)
+        if window is None:
+            window = self._windows[site.base] = self._make(site)
+        window.context.clear_cookies()
+        return window
+
+    def new_troubles(self) -> list[str]:
+        """What has gone wrong in all of them since this was asked last."""
+        found: list[str] = []
+        for window in self._windows.values():
+            found += window.troubles
+            window.troubles.clear()
+        return found
+
+    def close(self) -> None:
+        for window in self._windows.values():
+            window.close()
+
+
+@contextlib.contextmanager
+def kept_windows(make: Callable[[Site], Window]) -> Iterator[KeptWindows]:
+    windows = KeptWindows(make)
+    yield windows
+    windows.close()
+    assert windows.new_troubles() == []

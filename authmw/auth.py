@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -104,6 +104,7 @@ class Auth(AuthCore[U]):
             user_type=user_type,
             database=database or lazily(lambda: _open_store(settings)),
             mailer=mailer,
+            describe=_describe,
             write=writer(lambda: self.templates, self.ui_config.brand_name or settings.app_name),
             limiter=None,
             hashing=hashing,
@@ -127,7 +128,7 @@ class Auth(AuthCore[U]):
     @cached_property
     def api(self) -> App:
         """The JSON API, to mount at `api_path`."""
-        return Api(self)
+        return Api(self, self.ui_config)
 
     @cached_property
     def ui(self) -> App:
@@ -152,6 +153,12 @@ class Auth(AuthCore[U]):
         if connection is None:
             return self.new_call(immediate=True)
         return call_of(self, connection)
+
+    async def verify_jwt(self, token: str) -> Mapping[str, Any]:
+        """The claims of a token that `Jwt` signed. Raise InvalidJwt for any other; KeyError when `Jwt` is not on."""
+        from .features.jwt import Jwt
+
+        return await self[Jwt].verify(self.call(), token)
 
     @property
     def metadata(self) -> Any:
@@ -184,6 +191,12 @@ class _LazyScreens:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._screens(scope, receive, send)
+
+
+def _describe(auth: AuthCore[Any]) -> Mapping[str, Any]:
+    from .web.openapi import document
+
+    return document(auth)
 
 
 def _open_store(settings: Settings) -> Database:

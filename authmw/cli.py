@@ -66,6 +66,42 @@ async def _migrate(auth: Auth[Any], *, check: bool, sql: bool) -> None:
     click.echo("The database has everything.")
 
 
+@main.group()
+def keys() -> None:
+    """The keys that tokens are signed with."""
+
+
+@keys.command()
+@click.argument("auth", envvar="AUTHMW_AUTH", metavar="MODULE:NAME")
+@click.option("--now", is_flag=True, help="Take the others off the list at once: their tokens end this moment.")
+def rotate(auth: str, now: bool) -> None:
+    """Make a new key. It is listed at once and signs after an hour, when whoever checks tokens knows it.
+
+    Keys come and go by themselves every 30 days. With --now, for keys that somebody may have copied, every token that
+    is out there is refused within a minute, and whoever checks tokens elsewhere has to fetch the list again.
+    """
+    found = _load(auth)
+    try:
+        asyncio.run(_rotate(found, now=now))
+    except StoreError as reason:
+        raise click.ClickException(f"The database cannot be reached: {reason}. Check AUTHMW_DATABASE_URL.") from None
+
+
+async def _rotate(auth: Auth[Any], *, now: bool) -> None:
+    from .features.jwt import Jwt
+
+    if Jwt not in auth:
+        raise click.ClickException("This application signs no tokens. Write: Auth(features=[…, Jwt()])")
+    await auth.start()
+    try:
+        key, retired = await auth[Jwt].rotate(auth.call(), retire=now)
+    finally:
+        await auth.stop()
+    click.echo(f"made: {key}")
+    if now:
+        click.echo(f"taken off the list: {retired}")
+
+
 def _load(place: str) -> Auth[Any]:
     """Import `module:name`. Raise a usage error that says what to write."""
     module, _, name = place.partition(":")

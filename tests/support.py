@@ -14,14 +14,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from authmw import Auth, Call, Hashing, Message, Settings, UIConfig, User
+from authmw import Auth, Call, Hashing, Message, Settings, SignedIn, UIConfig, User
 from authmw.core.call import CookieJar
 from authmw.core.events import Event
 from authmw.core.feature import Feature
 from authmw.core.passwords import Passwords
 from authmw.core.store import Database
-from authmw.features import Account, EmailVerification, Password, Sessions
+from authmw.features import Account, CustomSession, EmailVerification, Jwt, Password, Sessions
+from authmw.features.sessions import CurrentSession
 from authmw.stores.memory import MemoryStore
+from tests.documented import problems_with
 
 SECRET = "a-secret-for-tests-0123456789-abcdefghijklmnop"
 ORIGIN = "http://localhost:8000"
@@ -104,6 +106,16 @@ def make_auth(
     return auth
 
 
+async def as_usual(call: Call[Any], signed_in: SignedIn[Any]) -> CurrentSession:
+    return CurrentSession(session=signed_in.session, user=signed_in.user)
+
+
+def switched_on(kind: type[Feature], **options: Any) -> Feature:
+    """A feature with all that it can do: some have parts of their own to switch on, one cannot do without an argument."""
+    whole: dict[type[Feature], dict[str, Any]] = {Jwt: {"refresh": True}, CustomSession: {"answer": as_usual}}
+    return kind(**whole.get(kind, {}), **options)
+
+
 def events_of(auth: Auth[Any]) -> list[Event]:
     events: list[Event] = auth.events  # type: ignore[attr-defined]
     return events
@@ -176,6 +188,12 @@ def browser(auth: Auth[Any], app: Any = None, **more: Any) -> Browser:
         headers={"origin": auth.settings.base_url, **more},
     )
     client.mw = auth
+
+    async def judge(answer: httpx2.Response) -> None:
+        await answer.aread()
+        assert problems_with(auth, answer) == []
+
+    client.event_hooks = {"response": [judge]}
     return client
 
 

@@ -24,7 +24,20 @@ from babel.messages.frontend import CommandLineInterface
 
 from authmw import Auth, Hashing, Settings, UIConfig, cli
 from authmw.core.feature import Feature
-from authmw.features import Account, EmailVerification, Password, Reauth, Sessions
+from authmw.features import (
+    Account,
+    Bearer,
+    CustomSession,
+    EmailVerification,
+    Jwt,
+    MultiSession,
+    OneTimeToken,
+    OpenApi,
+    Password,
+    Reauth,
+    Sessions,
+)
+from tests.support import switched_on
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,7 +46,19 @@ FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # Shown, not run: no JavaScript engine is asked for to read about Python.
 ONLY_SHOWN = frozenset({"js", "text"})
-FEATURES: tuple[type[Feature], ...] = (Password, EmailVerification, Account, Sessions, Reauth)
+FEATURES: tuple[type[Feature], ...] = (
+    Password,
+    EmailVerification,
+    Account,
+    Sessions,
+    Reauth,
+    Bearer,
+    Jwt,
+    OneTimeToken,
+    MultiSession,
+    CustomSession,
+    OpenApi,
+)
 
 # Runs the blocks of one page, one after the other, as if they were typed into `python -m asyncio`.
 RUNNER = """
@@ -216,13 +241,13 @@ def test_the_site_lists_every_page() -> None:
 
 
 def page_of(feature: type[Feature]) -> str:
-    return (ROOT / "docs" / f"{feature().name}.md").read_text()
+    return (ROOT / "docs" / f"{switched_on(feature).name}.md").read_text()
 
 
 def routes_of(feature: type[Feature]) -> Mapping[str, str]:
     return {
         each.route.name: f"{each.route.method} {each.route.path}"
-        for each in feature().operations()
+        for each in switched_on(feature).operations()
         if each.route.in_api
     }
 
@@ -262,7 +287,9 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_the_features_that_are_documented_are_all_that_there_are() -> None:
-    auth = Auth(Settings(secret="x" * 8 + "Zk3vQ8xW1nB6tR9yL2mH5pC7dF4gJ0sA"), features=[each() for each in FEATURES])
+    auth = Auth(
+        Settings(secret="x" * 8 + "Zk3vQ8xW1nB6tR9yL2mH5pC7dF4gJ0sA"), features=[switched_on(each) for each in FEATURES]
+    )
     assert {type(feature) for feature in auth.features} == set(FEATURES)
     package = importlib.import_module("authmw.features")
     assert {getattr(package, name) for name in package.__all__} == set(FEATURES)

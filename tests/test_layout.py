@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "web": ("authmw.core", "authmw.web"),
     "client": ("authmw.core", "authmw.features", "authmw.client"),
     "mailers": ("authmw.core", "authmw.mailers"),
+    "verify": ("authmw.core",),
 }
 ONLY_STORES = frozenset({"databases", "sqlalchemy", "alembic", "asyncpg", "asyncmy", "aiosqlite", "sqlite3", "redis"})
 ONLY_WEB = frozenset({"starlette", "jinja2"})
@@ -359,9 +360,16 @@ def test_only_mail_may_carry_styles() -> None:
 # A feature is three places with one name
 
 
-def missing_places(feature: str, root: Path) -> list[str]:
-    places = (root / "ui" / feature, root / "tests" / "features" / f"test_{feature}.py")
+def missing_places(feature: str, root: Path, *, has_screens: bool) -> list[str]:
+    templates = [root / "ui" / feature] if has_screens else []
+    places = (*templates, root / "tests" / "features" / f"test_{feature}.py")
     return [str(place.relative_to(root)) for place in places if not place.exists()]
+
+
+def has_screens(feature: str) -> bool:
+    where = PACKAGE / "features"
+    files = [*(where / feature).rglob("*.py")] or [where / f"{feature}.py"]
+    return any("template=" in path.read_text() for path in files)
 
 
 def features() -> list[str]:
@@ -370,13 +378,15 @@ def features() -> list[str]:
 
 @pytest.mark.parametrize("feature", features())
 def test_a_feature_has_its_templates_and_its_tests(feature: str) -> None:
-    assert missing_places(feature, ROOT) == []
+    assert missing_places(feature, ROOT, has_screens=has_screens(feature)) == []
 
 
 def test_a_feature_without_templates_or_tests_is_found(tmp_path: Path) -> None:
     (tmp_path / "ui" / "magic_link").mkdir(parents=True)
-    assert missing_places("magic_link", tmp_path) == ["tests/features/test_magic_link.py"]
-    assert len(missing_places("passkeys", tmp_path)) == 2
+    assert missing_places("magic_link", tmp_path, has_screens=True) == ["tests/features/test_magic_link.py"]
+    assert len(missing_places("passkeys", tmp_path, has_screens=True)) == 2
+    assert len(missing_places("passkeys", tmp_path, has_screens=False)) == 1
+    assert has_screens("password") and not has_screens("bearer")
 
 
 # What others wrote

@@ -17,6 +17,7 @@ from .secrets import random_text
 from .store import Conflict, Not
 
 CREDENTIAL = "credential"
+LARGEST_INTEGER = 2**31 - 1
 # After so many wrong passwords in a row, only a mailed link lets passwords count again (SEC-062).
 WRONG_PASSWORDS_IN_A_ROW = Limit(100, per=10 * 365 * 24 * 3600)
 OWN_COLUMNS = frozenset(column.attribute for column in table_of(User).columns)
@@ -230,9 +231,12 @@ def may_be_left_out(kind: type[User]) -> list[str]:
 
 def _converted(column: Column, value: object) -> Any:
     try:
-        return convert(value, column.type, Text())
+        converted = convert(value, column.type, Text())
+        if type(converted) is int and not column.rules.big and abs(converted) > LARGEST_INTEGER:
+            raise ValueError(f"Too big: expected number to be <={LARGEST_INTEGER}")
     except ValueError as wrong:
         raise InvalidInput(Problem(str(wrong), field=column.name)) from None
+    return converted
 
 
 async def accounts_of(call: Call[U], user_id: str) -> list[Account]:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from .errors import ConfigurationError
 from .events import Event
 from .feature import Feature, Screen, overrides
 from .mail import Letter, Mailer, MailQueue, Message
-from .model import SHARED_TABLES, Session, U, User, Verification
+from .model import SHARED_TABLES, U, User
 from .operation import Operation
 from .passwords import Hashing, Passwords
 from .rate_limit import Limiter
@@ -47,6 +48,7 @@ class AuthCore(Generic[U]):
         database: Database,
         mailer: Mailer,
         write: Callable[[Letter], Message],
+        describe: Callable[[AuthCore[Any]], Mapping[str, Any]],
         limiter: Limiter | None,
         hashing: Hashing | None = None,
         clock: Callable[[], datetime] = utc_now,
@@ -68,6 +70,7 @@ class AuthCore(Generic[U]):
         self.database = database
         self.limiter = limiter
         self.clock = clock
+        self._describe = describe
         self.mail = MailQueue(mailer, write, lambda: self.limiter, clock)
         self.listeners: list[Callable[[Event], None]] = [events.log]
         self._prefix = ("__Secure-" if settings.secure else "") + settings.cookie_prefix + "."
@@ -104,6 +107,11 @@ class AuthCore(Generic[U]):
         return (self.user_type, *SHARED_TABLES[1:], *own)
 
     @property
+    def keeps_several(self) -> bool:
+        """May several people be signed in in one browser?"""
+        return any(feature.keeps_several for feature in self.features)
+
+    @property
     def hides_accounts(self) -> bool:
         """Does signing up answer alike for new and taken addresses?"""
         return any(feature.hides_accounts for feature in self.features)
@@ -114,6 +122,11 @@ class AuthCore(Generic[U]):
         if found is None:
             found = self._hooked[hook] = tuple(feature for feature in self.features if overrides(feature, hook))
         return found
+
+    @cached_property
+    def openapi(self) -> Mapping[str, Any]:
+        """The OpenAPI 3.1 document of every operation that the API serves, written when it is first asked for."""
+        return self._describe(self)
 
     def cookie_name(self, base: str) -> str:
         """`session_token` → `__Secure-better-auth.session_token` (wire 2.2)."""
@@ -170,9 +183,11 @@ class AuthCore(Generic[U]):
         return self._started is not None
 
     async def sweep(self) -> int:
-        """Delete sessions and one-time secrets that are past their time, in small batches. Return how many."""
+        """Delete sessions, one-time secrets and whatever else is past its time, in small batches. Return how many."""
         swept = 0
-        for table in (Session, Verification):
+        for table in self.tables:
+            if not getattr(table, "is_swept", False):
+                continue
             while rows := await self.database.find_all(table, expires_at=AtMost(self.clock()), limit=SWEEP_BATCH):
                 swept += await self.database.delete(table, id=OneOf([row.id for row in rows]))
                 await asyncio.sleep(0)
@@ -191,6 +206,8 @@ class AuthCore(Generic[U]):
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+        for feature in self.hooked("stop"):
+            await feature.stop()
         await self.mail.close()
         self.passwords.close()
         await self.database.close()

@@ -40,6 +40,11 @@ class Connection:
 
     kind: Literal["http", "websocket"]
     lines: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    query: bytes = field(default=b"", repr=False)
+    peer: str | None = None
+    """The other end of the socket, whoever it speaks for."""
+    to_application: bool = False
+    """Is it for the application, and not for authmw's own API or screens?"""
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
@@ -48,6 +53,18 @@ class Connection:
         for name, value in self.lines:
             found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
         return found
+
+    @property
+    def bearer(self) -> str | None:
+        """The credential of `Authorization: Bearer …` (RFC 6750), or None: for another scheme, for nothing behind it,
+        for more than one (SEC-048)."""
+        values = [value for name, value in self.lines if name == b"authorization"]
+        if len(values) != 1:
+            return None
+        scheme, _, credential = values[0].decode("latin-1").partition(" ")
+        credential = credential.strip(" \t")
+        is_one = credential != "" and not any(char in credential for char in " \t,")
+        return credential if scheme.lower() == "bearer" and is_one else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,15 +144,26 @@ class Call(Generic[U]):
     immediate: bool = False
     """Nobody carries this call: hand letters and events on at once."""
     _identity: SignedIn[U] | None = None
-    _asked: Literal["no", "cache", "database"] = "no"
+    _asked: Literal["no", "told", "cache", "database"] = "no"
 
     async def identify(self, *, cached: bool = True, refresh: bool = True) -> SignedIn[U] | None:
         """Return who makes this call, or None. `cached=False` asks the database even when a cookie knows."""
         from . import sessions
 
-        if self._asked == "no" or (self._asked == "cache" and not cached):
+        if self._asked == "told" and not cached:
+            # Never two identities in one request: what a feature told is not enough here, and whoever else came along
+            # in a cookie is not asked for.
+            self._identity, self._asked = None, "database"
+        elif self._asked == "no" or (self._asked == "cache" and not cached):
             self._identity, self._asked = await sessions.find(self, cached=cached, refresh=refresh)
         return self._identity
+
+    def expose(self, name: str, value: str) -> None:
+        """Send a header with the answer that scripts of another origin may read too."""
+        key = "access-control-expose-headers"
+        names = [each for each in self.headers.get(key, "").split(", ") if each]
+        self.headers[name] = value
+        self.headers[key] = ", ".join(dict.fromkeys([*names, name]))
 
     async def guard(self, guard: Guard) -> SignedIn[U]:
         """Return who makes this call. Raise Unauthorized or SessionNotFresh when that is not enough for `guard`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -61,3 +61,14 @@ def canonical(address: Address | None) -> str | None:
 
 def _within(address: Address, trusted: Sequence[Network]) -> bool:
     return any(address in network for network in trusted)
+
+
+def is_this_machine(peer: str | None, headers: Mapping[str, str]) -> bool:
+    """Does somebody ask who sits at this machine? Not through a tunnel or a proxy, and not by another site's name that
+    points here."""
+    given = headers.get("host", "")
+    host = given.rpartition(":")[0] or given
+    named = host in ("localhost", "127.0.0.1", "[::1]") or host.endswith(".localhost")
+    forwarded = any(name in headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host"))
+    address = parse(peer or "")
+    return named and not forwarded and address is not None and address.is_loopback

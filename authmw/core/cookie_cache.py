@@ -6,20 +6,16 @@ import base64
 import binascii
 import hmac
 import json
-import re
-from datetime import datetime
 from typing import Any
 
 from .call import Call, SignedIn
 from .model import Session, U
-from .outputs import to_wire
-from .schema import Column, table_of
+from .outputs import row_from_wire, to_wire
 
 NOT_REMEMBERED_SECONDS = 60  # wire 2.5
 CHUNK = 3900  # characters a cookie: browsers drop what is longer than 4096 bytes with name and attributes
 MOST_CHUNKS = 10
 LONGEST_MEMBER = 1024  # characters of one text
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z\Z", re.ASCII)
 
 
 def write(call: Call[U], signed_in: SignedIn[U], *, remembered: bool) -> None:
@@ -87,8 +83,8 @@ def _open(call: Call[U], value: str, token: str) -> SignedIn[U] | None:
     if not isinstance(expires, int) or expires <= call.now.timestamp() * 1000 or payload.get("version", "1") != "1":
         return None
     try:
-        session = _row(Session, payload["session"])
-        user = _row(call.auth.user_type, payload["user"])
+        session = row_from_wire(Session, payload["session"])
+        user = row_from_wire(call.auth.user_type, payload["user"])
     except (KeyError, TypeError, ValueError):
         return None
     from .sessions import is_live
@@ -96,21 +92,6 @@ def _open(call: Call[U], value: str, token: str) -> SignedIn[U] | None:
     if not hmac.compare_digest(session.token.encode(), token.encode()) or session.user_id != user.id:
         return None
     return SignedIn(user, session) if is_live(session, call.now, call.auth.settings) else None
-
-
-def _row(kind: type[Any], shown: dict[str, Any]) -> Any:
-    """Build a row from what the wire shows of it; columns no client sees take their defaults."""
-    values = {}
-    for column in table_of(kind).columns:
-        if column.name in shown:
-            values[column.attribute] = _value(column, shown[column.name])
-    return kind(**values)
-
-
-def _value(column: Column, shown: Any) -> Any:
-    if column.kind == "datetime" and isinstance(shown, str) and DATE.match(shown):
-        return datetime.fromisoformat(shown)
-    return shown
 
 
 def _signature(root: bytes, payload: dict[str, Any], expires: object) -> str:

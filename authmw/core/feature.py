@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .call import Call, Connection, SignedIn
+from .errors import AuthError
 from .model import U, User
 from .operation import Operation, StepRequired, operation_of
 from .schema import Row
+from .sessions import Client
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -76,6 +78,18 @@ class Screen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Join:
+    """A further button in the form of another feature's screen: `path` names the screen, `name` is what the button
+    sends as `with`. The template of that screen shows it where `page.has(feature)`."""
+
+    path: str
+    name: str
+    submits: Handler
+    then: tuple[str, ...] = ()
+    notice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Visit:
     """What a loading operation may know of the visit to its screen."""
 
@@ -91,10 +105,18 @@ class Feature:
     Hooks are called in the order of the application's list, each from one line of core or web.
     """
 
-    tables: ClassVar[Sequence[type[Row]]] = ()
+    tables: Sequence[type[Row]] = ()
     user_fields: ClassVar[type[User] | None] = None
     """A subclass of User that the application's user type must have among its bases."""
     screens: ClassVar[Sequence[Screen]] = ()
+    joins: ClassVar[Sequence[Join]] = ()
+    refusals: ClassVar[Mapping[str, Sequence[type[AuthError]]]] = {}
+    """What its hooks raise, for documents: `{"next_step": (EmailNotVerified,)}`. Of before, check_password,
+    user_created, next_step and signed_in is known where they are asked."""
+    keeps_several: bool = False
+    """Several people may be signed in in one browser."""
+    answers: Mapping[str, Any] = {}
+    """Where it changes what another feature's operation answers, the type: `{"GET /get-session": Told | None}`."""
     hides_accounts: bool = False
     """Signing up says the same for a new and a taken address, as nobody is signed in by it."""
 
@@ -119,11 +141,26 @@ class Feature:
     async def before(self, call: Call[U], route: str) -> None:
         """Any operation is about to run for a client; raise to refuse."""
 
+    async def after(self, call: Call[U], route: str) -> None:
+        """Any operation has run for a client: cookies and headers may still be added to its answer."""
+
     async def check_password(self, call: Call[U], password: str) -> None:
         """A password is being set; raise to refuse it."""
 
+    def session_token(self, call: Call[U], connection: Connection) -> str | None:
+        """The session token that this request brings by other means than the cookie, which then counts for nothing.
+
+        The first answer wins. Whoever answers has seen that it is ours, or leaves that to the look-up."""
+        return None
+
+    def keeps(self, call: Call[U], token: str) -> bool:
+        """Does this browser keep the session of `token`, when somebody else signs in in it?"""
+        return False
+
     async def who(self, call: Call[U], connection: Connection) -> SignedIn[U] | None:
-        """Who makes this request, by other means than the session cookie? The first answer wins."""
+        """Who makes this request to the application, by other means than a session token? The first answer wins.
+
+        It is worth as much as a cookie that was told: no guard but "session" takes it, and none of our own routes."""
         return None
 
     async def signed_in(self, call: Call[U], signed_in: SignedIn[U]) -> None:
@@ -132,11 +169,22 @@ class Feature:
     async def session_read(self, call: Call[U], signed_in: SignedIn[U], answer: dict[str, Any]) -> None:
         """A session is being answered to a client as `answer`, which may be added to."""
 
+    async def clients(self, call: Call[U], user: U) -> Sequence[Client]:
+        """What else acts as this person beside their browsers: they see it among their sessions."""
+        return ()
+
+    async def end_client(self, call: Call[U], user: U, handle: str) -> bool:
+        """End one of these, of this person. False where it is none of them."""
+        return False
+
     async def user_created(self, call: Call[U], user: U) -> None:
         """Inside the transaction that makes the user."""
 
     async def user_deleted(self, call: Call[U], user: U) -> None:
         """Inside the transaction that deletes the user."""
+
+    async def stop(self) -> None:
+        """The application stops: close what was opened."""
 
     async def forget_unproved(self, call: Call[U], user: U) -> None:
         """The address is proved for the first time: drop whatever an impostor may have planted (SEC-081)."""

@@ -46,7 +46,10 @@ class Text:
 
 @dataclass(frozen=True)
 class _Rest:
-    """Marks the field that receives the keys no other field names."""
+    """Marks the field that receives the keys no other field names. `holds`: fields of a user, for a new one or to
+    change them."""
+
+    holds: Literal["", "new user", "user"] = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ Typed = Annotated[str, Text(longest=None, printable=False)]
 """What a person typed to be recognized by: any text; what is no address is answered by the operation."""
 Image = Annotated[str, Text("image", None)]
 Rest = Annotated[Mapping[str, object], _Rest()]
+NewUserFields = Annotated[Mapping[str, object], _Rest("new user")]
+UserFields = Annotated[Mapping[str, object], _Rest("user")]
 Flag = Annotated[bool, _Truthy()]
 
 
@@ -171,15 +176,25 @@ class InputField:
     rules: Text | _Truthy | None
     optional: bool
     rest: bool
+    holds: Literal["", "new user", "user"] = ""
+    """What the rest is made of, where that is known."""
+    default: Any = None
+    """What it is when it is left out, where that is a plain value."""
+
+    @property
+    def plain(self) -> Any:
+        """The type without the None beside it."""
+        if not _is_union(self.type):
+            return self.type
+        return next((each for each in typing.get_args(self.type) if each is not type(None)), self.type)
+
+    @property
+    def is_flag(self) -> bool:
+        return isinstance(self.rules, _Truthy)
 
     @property
     def expected(self) -> str:
-        base = (
-            next((each for each in typing.get_args(self.type) if each is not type(None)), self.type)
-            if _is_union(self.type)
-            else self.type
-        )
-        return _EXPECTED.get(typing.get_origin(base) or base, "string")
+        return _EXPECTED.get(typing.get_origin(self.plain) or self.plain, "string")
 
 
 @cache
@@ -197,6 +212,8 @@ def _fields(kind: Any) -> tuple[InputField, ...]:
                 rules=None if isinstance(rules, _Rest) else rules,
                 optional=has_default,
                 rest=isinstance(rules, _Rest),
+                holds=rules.holds if isinstance(rules, _Rest) else "",
+                default=field.default if isinstance(field.default, bool | int | str) else None,
             )
         )
     return tuple(found)

@@ -38,6 +38,7 @@ class Session:
     """
 
     table_name: ClassVar[str] = "session"
+    is_swept: ClassVar[bool] = True
 
     id: str
     expires_at: datetime = field(metadata=column(index=True))
@@ -76,6 +77,7 @@ class Verification:
     """A secret that was handed out and may come back once: `tokens.py` reads and writes these rows."""
 
     table_name: ClassVar[str] = "verification"
+    is_swept: ClassVar[bool] = True
 
     id: str
     identifier: str = field(repr=False, metadata=column(index=True))

@@ -10,10 +10,23 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .call import Call, Guard
+from .errors import AuthError
 from .rate_limit import EVERY_ROUTE, Limit
 
 Method = typing.Literal["GET", "POST"]
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoInput:
+    """The input of an operation that takes nothing; what a body holds is dropped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """The answer of an operation that has nothing to tell."""
+
+    status: bool = True
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,14 @@ class Redirect:
     """The answer is another address; whoever returns this has checked it."""
 
     url: str
+
+
+@dataclass(frozen=True)
+class PageAnswer:
+    """The answer is a page for people: a template, and the `data` that it shows."""
+
+    template: str
+    data: Any
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,10 @@ class Route:
     input: type[Any] | None
     input_optional: bool
     """The operation can do without a body."""
+    result: Any
+    """What the method is annotated to return, or what `answers` says in its place."""
+    raises: tuple[type[AuthError], ...]
+    """The refusals of its own; those that come with its guard, its input or its limit go without saying."""
 
 
 def operation(
@@ -77,10 +102,13 @@ def operation(
     sends_mail: bool = False,
     in_api: bool = True,
     in_query: tuple[str, ...] = (),
+    answers: Any = None,
+    raises: tuple[type[AuthError], ...] = (),
 ) -> Callable[[F], F]:
     """Serve an async method `(self, call)` or `(self, call, input)` at `path` below the API's prefix.
 
-    The guard is asked before the method runs, also when it is called from Python.
+    The guard is asked before the method runs, also when it is called from Python. `answers` is the type of the answer
+    where the annotation cannot say it; `raises` names the refusals of its own. Documents and clients are made of both.
     """
 
     def mark(function: F) -> F:
@@ -92,9 +120,20 @@ def operation(
                 call.callback_url = getattr(inputs[0], "callback_url", None) or call.callback_url
             return await function(self, call, *inputs)
 
-        guarded.__route__ = functools.partial(  # type: ignore[attr-defined]
-            _route, function, method, path, limit, guard, forms, starts_session, sends_mail, in_api, in_query
-        )
+        declared = {
+            "method": method,
+            "path": path,
+            "limit": limit,
+            "guard": guard,
+            "forms": forms,
+            "starts_session": starts_session,
+            "sends_mail": sends_mail,
+            "in_api": in_api,
+            "in_query": in_query,
+            "raises": raises,
+        }
+        # Annotations are read later: what they name may not be there yet.
+        guarded.__route__ = functools.partial(_route, function, answers, declared)  # type: ignore[attr-defined]
         return typing.cast(F, guarded)
 
     return mark
@@ -114,31 +153,13 @@ def operation_of(method: Callable[..., Awaitable[Any]]) -> Operation | None:
     return Operation(make(), method) if make else None
 
 
-def _route(
-    function: Callable[..., Any],
-    method: Method,
-    path: str,
-    limit: Limit,
-    guard: Guard | None,
-    forms: bool,
-    starts_session: bool,
-    sends_mail: bool,
-    in_api: bool,
-    in_query: tuple[str, ...],
-) -> Route:
+def _route(function: Callable[..., Any], answers: Any, declared: Mapping[str, Any]) -> Route:
     parameters = list(inspect.signature(function).parameters.values())[2:]
-    hint = typing.get_type_hints(function).get(parameters[0].name) if parameters else None
+    hints = typing.get_type_hints(function)
     return Route(
-        method=method,
-        path=path,
-        limit=limit,
-        guard=guard,
-        forms=forms,
-        starts_session=starts_session,
-        sends_mail=sends_mail,
-        in_api=in_api,
-        in_query=in_query,
+        **declared,
         name=function.__name__,
-        input=hint,
+        input=hints.get(parameters[0].name) if parameters else None,
         input_optional=bool(parameters) and parameters[0].default is not inspect.Parameter.empty,
+        result=hints.get("return") if answers is None else answers,
     )

@@ -59,6 +59,8 @@ class InvalidNewUserCallbackUrl(AuthError):
 class UrlIsNoText(AuthError):
     """No code: the wire has none here."""
 
+    message = "Invalid callbackURL: expected a string"
+
 
 REDIRECT_FIELDS: Mapping[str, tuple[str, type[AuthError]]] = {
     "callbackURL": ("callbackURL", InvalidCallbackUrl),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -10,7 +11,9 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
-from .schema import METADATA_KEY, FieldRules, camel
+from .schema import METADATA_KEY, Column, FieldRules, camel, table_of
+
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z\Z", re.ASCII)
 
 
 def to_wire(value: Any) -> Any:
@@ -38,14 +41,38 @@ def iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-@cache
-def _shown(kind: Any) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-    shown: list[tuple[str, Callable[[Any], Any]]] = []
+def shown_fields(kind: type[Any]) -> list[tuple[str, str]]:
+    """The fields of a dataclass that clients see: (key on the wire, attribute)."""
+    found = []
     for field in dataclasses.fields(kind):
         rules = field.metadata.get(METADATA_KEY) or FieldRules()
         if rules.seen:
-            shown.append((rules.column or camel(field.name), _reader(field.name)))
-    return tuple(shown)
+            found.append((rules.column or camel(field.name), field.name))
+    return found
+
+
+def row_from_wire(kind: type[Any], shown: Mapping[str, Any]) -> Any:
+    """Build a row from what the wire shows of it; columns no client sees take their defaults.
+
+    Raise TypeError where one that has no default is missing. What was shown is ours and was signed: types are not
+    looked at.
+    """
+    values = {}
+    for column in table_of(kind).columns:
+        if column.name in shown:
+            values[column.attribute] = _value(column, shown[column.name])
+    return kind(**values)
+
+
+def _value(column: Column, shown: Any) -> Any:
+    if column.kind == "datetime" and isinstance(shown, str) and DATE.match(shown):
+        return datetime.fromisoformat(shown)
+    return shown
+
+
+@cache
+def _shown(kind: Any) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    return tuple((key, _reader(name)) for key, name in shown_fields(kind))
 
 
 def _reader(name: str) -> Callable[[Any], Any]:

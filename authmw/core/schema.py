@@ -16,6 +16,7 @@ class Row(Protocol):
     """A frozen dataclass that names its table. Attributes are snake_case, columns their camelCase.
 
     `indexes`, where a class has it, are further indexes over several attributes: `(("provider_id", "account_id"),)`.
+    With `is_swept`, rows whose `expires_at` has passed are deleted now and then.
     """
 
     table_name: ClassVar[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -20,18 +20,36 @@ SESSIONS_PER_USER = 100
 TOKEN_LENGTH = 32
 
 
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Something beside a browser that acts as a person. `handle` ends it, and opens nothing."""
+
+    handle: str = field(repr=False)
+    user_agent: str
+    signed_in_at: datetime
+    seen_at: datetime
+
+
 async def find(
     call: Call[U], *, cached: bool, refresh: bool
-) -> tuple[SignedIn[U] | None, Literal["cache", "database"]]:
+) -> tuple[SignedIn[U] | None, Literal["told", "cache", "database"]]:
     """Return who makes this call and who said so. One statement; a renewal once a day is the only write."""
     auth = call.auth
-    if call.connection is not None:
+    if call.connection is not None and call.connection.to_application:
         for feature in auth.hooked("who"):
             if (found := await feature.who(call, call.connection)) is not None:
-                return found, "database"
+                return (found, "told") if cached else (None, "database")
     token = presented_token(call)
     if token is None:
         return None, "database"
+    return await of_token(call, token, cached=cached, refresh=refresh)
+
+
+async def of_token(
+    call: Call[U], token: str, *, cached: bool, refresh: bool
+) -> tuple[SignedIn[U] | None, Literal["cache", "database"]]:
+    """Return whose session `token` is, and who said so."""
+    auth = call.auth
     if cached and auth.settings.cookie_cache and (known := cookie_cache.read(call, token)):
         return known, "cache"
     pair = await call.store.find_joined(Session, auth.user_type, token=stored(call, token))
@@ -41,10 +59,10 @@ async def find(
         clear_cookies(call)
         return None, "database"
     row, user = pair
-    session = _held(row, token)
-    if refresh and not is_forgetful(call):
+    session = held(row, token)
+    if refresh and not is_forgetful(call, row):
         session = await _slide(call, session)
-        if auth.settings.cookie_cache:
+        if auth.settings.cookie_cache and _came_by_cookie(call, token):
             cookie_cache.write(call, SignedIn(user, session), remembered=True)
     return SignedIn(user, session), "database"
 
@@ -73,9 +91,7 @@ def require_fresh(call: Call[U], session: Session, *, window: timedelta | None =
 async def start(call: Call[U], user: U, *, remember: bool) -> SignedIn[U]:
     """Make a session for `user`, write its cookies, and end the one that this browser had (SEC-040)."""
     settings = call.auth.settings
-    old = presented_token(call)
-    if old is not None:
-        await call.store.delete(Session, token=stored(call, old))
+    await end_presented(call, user)
     token = random_text(TOKEN_LENGTH)
     session = Session(
         id=random_text(32),
@@ -99,6 +115,16 @@ async def start(call: Call[U], user: U, *, remember: bool) -> SignedIn[U]:
     return signed_in
 
 
+async def end_presented(call: Call[U], user: U, *, but: str | None = None) -> None:
+    """End the session that this browser had, for it is about to be in one of `user`: in the one of the token `but`,
+    perhaps. Somebody else's stays where a feature keeps it."""
+    old = presented_token(call)
+    if old is not None and old != but:  # both were seen to be ours
+        kept = any(feature.keeps(call, old) for feature in call.auth.hooked("keeps"))
+        whose = {"user_id": user.id} if kept else {}
+        await call.store.delete(Session, token=stored(call, old), **whose)
+
+
 async def renew(call: Call[U], *, proved_by: str) -> SignedIn[U]:
     """Somebody proved again who they are: a new session takes the place of the one in use (SEC-040).
 
@@ -107,7 +133,7 @@ async def renew(call: Call[U], *, proved_by: str) -> SignedIn[U]:
     user, old = call.signed_in.user, call.signed_in.session
     if not await call.store.delete(Session, id=old.id):
         raise Unauthorized
-    signed_in = await start(call, user, remember=not is_forgetful(call))
+    signed_in = await start(call, user, remember=not is_forgetful(call, old))
     call.event("auth.reauth", user_id=user.id, proved_by=proved_by)
     return signed_in
 
@@ -130,8 +156,16 @@ async def revoke_all(call: Call[U], user_id: str, *, but: Session | None = None)
     return ended
 
 
+def own_session(call: Call[U]) -> Session:
+    """The session of this call, where it came with one. Raise Unauthorized for somebody who showed no more than a token
+    about it: what is made of such a one would be worth nothing, or never end."""
+    if not call.signed_in.session.token:
+        raise Unauthorized
+    return call.signed_in.session
+
+
 def presented_token(call: Call[U]) -> str | None:
-    """Return the token of the session cookie whose signature is ours, or None.
+    """Return the token of the session cookie whose signature is ours, or one that came instead of it, or None.
 
     A name that came twice counts only when exactly one value verifies: somebody may have planted the
     other, and which one a browser sends first is for the planter to choose (SEC-044).
@@ -143,7 +177,11 @@ def presented_token(call: Call[U]) -> str | None:
 
 
 def presented_tokens(call: Call[U]) -> list[str]:
-    """Every token of a session cookie whose signature is ours: signing out ends them all."""
+    """Every token of a session cookie whose signature is ours: signing out ends them all. Or the one that came instead."""
+    if call.connection is not None:
+        for feature in call.auth.hooked("session_token"):
+            if (token := feature.session_token(call, call.connection)) is not None:
+                return [token]
     values = call.cookies.all(call.auth.cookie_name("session_token"))
     return [token for value in values if (token := call.auth.secrets.unsign(value)) is not None]
 
@@ -163,8 +201,16 @@ def reference(session: Session) -> str:
     return hashlib.sha256(session.token.encode()).hexdigest()[:16]
 
 
-def is_forgetful(call: Call[U]) -> bool:
-    """Did this browser ask not to be remembered? Such a session is never renewed."""
+def is_forgetful(call: Call[U], session: Session) -> bool:
+    """Did this browser ask not to be remembered? Such a session is never renewed.
+
+    A cookie says so; where it did not come along (a bearer, another browser of the same session), the row does: it
+    ends when such a session would, and has never been renewed.
+    """
+    settings = call.auth.settings
+    short = settings.session_not_remembered
+    if short < settings.session_lifetime and session.expires_at - session.created_at <= short:
+        return True
     value = call.cookies.get(call.auth.cookie_name("dont_remember"))
     return value is not None and call.auth.secrets.unsign(value) == "true"
 
@@ -188,7 +234,13 @@ def write_cookies(call: Call[U], signed_in: SignedIn[U], *, remember: bool) -> N
 def rewrite_cookies(call: Call[U], signed_in: SignedIn[U]) -> None:
     """The person or the session has changed: send the cookies again, remembered as before."""
     call.become(signed_in)
-    write_cookies(call, signed_in, remember=not is_forgetful(call))
+    write_cookies(call, signed_in, remember=not is_forgetful(call, signed_in.session))
+
+
+def are_cookies_written(call: Call[U]) -> bool:
+    """Does this answer bring a session to the browser?"""
+    change = call.cookies.changes.get((call.auth.cookie_name("session_token"), "/"))
+    return change is not None and change.value != "" and change.max_age != 0
 
 
 def clear_cookies(call: Call[U]) -> None:
@@ -197,7 +249,7 @@ def clear_cookies(call: Call[U]) -> None:
     cookie_cache.clear_chunks(call)
 
 
-def _held(row: Session, token: str) -> Session:
+def held(row: Session, token: str) -> Session:
     """The row as its owner holds it. A copy without __init__: this is the hot path, and `replace` costs as much as
     reading the row."""
     session = object.__new__(type(row))
@@ -221,10 +273,17 @@ async def _slide(call: Call[U], session: Session) -> Session:
             clear_cookies(call)
             raise FailedToGetSession
         return replace(current, token=session.token)
-    auth = call.auth
-    left = int((ends - call.now).total_seconds())
-    call.cookies.set(auth.cookie_name("session_token"), auth.secrets.sign(session.token), max_age=left)
+    if _came_by_cookie(call, session.token):
+        auth = call.auth
+        left = int((ends - call.now).total_seconds())
+        call.cookies.set(auth.cookie_name("session_token"), auth.secrets.sign(session.token), max_age=left)
     return renewed
+
+
+def _came_by_cookie(call: Call[U], token: str) -> bool:
+    """A client that sends its token itself is not given a cookie in passing: other sites could use that one."""
+    values = call.cookies.all(call.auth.cookie_name("session_token"))
+    return token in [call.auth.secrets.unsign(value) for value in values]
 
 
 async def _drop_oldest(call: Call[U], user_id: str) -> None:

@@ -24,12 +24,15 @@ class Purpose:
     lifetime: timedelta
     length: int = 32
     alphabet: str = LETTERS_AND_DIGITS
+    is_many: bool = False
+    """May several be pending for one subject? Otherwise a new one burns the one before (SEC-026)."""
 
 
 async def issue(call: Call[U], purpose: Purpose, *, subject: str, value: str) -> str:
     """Make a token for `subject` (a user's id) that stands for `value`; earlier ones of this purpose burn (SEC-026)."""
     token = random_text(purpose.length, purpose.alphabet)
-    await burn(call, purpose, subject=subject)
+    if not purpose.is_many:
+        await burn(call, purpose, subject=subject)
     await call.store.insert(
         Verification(
             id=random_text(32),

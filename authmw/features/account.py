@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from ..core import accounts, pictures, sessions, tokens
+from ..core.accounts import EmailTaken
 from ..core.call import Call, SignedIn
 from ..core.errors import (
     AuthError,
     CredentialAccountNotFound,
+    FailedToGetSession,
+    FieldNotAllowed,
     InvalidInput,
+    InvalidPassword,
     NoFieldsToUpdate,
     NotFound,
     Problem,
@@ -21,10 +25,12 @@ from ..core.errors import (
 )
 from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Password as PasswordText
-from ..core.inputs import Rest, Text, Url, convert
+from ..core.inputs import Text, Url, UserFields, convert
 from ..core.model import Account as AccountRow
 from ..core.model import U
-from ..core.operation import Outcome, Redirect, operation
+from ..core.operation import Done, NoInput, Outcome, Redirect, operation
+from ..core.passwords import PasswordTooLong
+from ..core.pictures import NotAPicture, PictureTooLarge
 from ..core.tokens import Purpose
 
 # Errors
@@ -76,7 +82,7 @@ class UnknownDeletion(AuthError):
 class UpdateUser:
     """`name`, `image` and the application's own fields, by the wire's keys."""
 
-    changes: Rest = field(default_factory=dict)
+    changes: UserFields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +91,7 @@ class SaveProfile:
 
     image: bytes | None = field(default=None, repr=False)
     remove_image: bool = False
-    changes: Rest = field(default_factory=dict)
+    changes: UserFields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,18 +108,8 @@ class ConfirmDeletion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoInput:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
 class UnlinkAccount:
     account_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    status: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +233,12 @@ class Account(Feature):
         )
 
     # "sensitive" although the wire lets a cached cookie do: a revoked session changes and sees no account (SEC-043).
-    @operation("POST", "/update-user", guard="sensitive")
+    @operation(
+        "POST",
+        "/update-user",
+        guard="sensitive",
+        raises=(EmailCanNotBeUpdated, NoFieldsToUpdate, FieldNotAllowed, EmailTaken),
+    )
     async def update_user(self, call: Call[U], input: UpdateUser) -> Done:
         """Change name, image and own fields. Raise EmailCanNotBeUpdated, NoFieldsToUpdate, FieldNotAllowed."""
         if input.changes.get("email"):
@@ -251,7 +252,13 @@ class Account(Feature):
         sessions.rewrite_cookies(call, SignedIn(user, signed_in.session))
         return Done()
 
-    @operation("POST", "/update-user", guard="sensitive", in_api=False)
+    @operation(
+        "POST",
+        "/update-user",
+        guard="sensitive",
+        in_api=False,
+        raises=(NotAPicture, PictureTooLarge, NoFieldsToUpdate, FieldNotAllowed, EmailTaken),
+    )
     async def save_profile(self, call: Call[U], input: SaveProfile) -> Done:
         """`update_user` for the screen, which sends a picture as a file. Raise NotAPicture, PictureTooLarge too."""
         changes = {key: value for key, value in input.changes.items() if key != "email"}
@@ -266,7 +273,7 @@ class Account(Feature):
         """List the ways in which the person who is signed in can sign in."""
         return [listed(row) for row in await accounts.accounts_of(call, call.signed_in.user.id)]
 
-    @operation("POST", "/unlink-account", guard="fresh")
+    @operation("POST", "/unlink-account", guard="fresh", raises=(LastAccount, AccountNotFound))
     async def unlink_account(self, call: Call[U], input: UnlinkAccount) -> Done:
         """Remove a way to sign in, by the id that `list_accounts` shows. Raise LastAccount, AccountNotFound."""
         user = call.signed_in.user
@@ -289,7 +296,20 @@ class Account(Feature):
             call_inside.mail("security-notice", user.email, what=what, name=user.name)
         return Done()
 
-    @operation("POST", "/delete-user", guard="sensitive", sends_mail=True)
+    @operation(
+        "POST",
+        "/delete-user",
+        guard="sensitive",
+        sends_mail=True,
+        raises=(
+            NotFound,
+            CredentialAccountNotFound,
+            InvalidPassword,
+            PasswordTooLong,
+            SessionTooOld,
+            UnknownDeletion,
+        ),
+    )
     async def delete_user(self, call: Call[U], input: DeleteUser = DeleteUser()) -> Deletion:
         """Delete the account of the person who is signed in: at once, or by a mailed link where that is set.
 
@@ -343,7 +363,11 @@ class Account(Feature):
             raise NotFound
         return await self.delete_user(call)
 
-    @operation("GET", "/delete-user/callback")
+    @operation(
+        "GET",
+        "/delete-user/callback",
+        raises=(DeletionDisabled, NobodyToDelete, UnknownDeletion, FailedToGetSession, Unauthorized),
+    )
     async def confirm_deletion(self, call: Call[U], input: ConfirmDeletion) -> Deletion | Redirect:
         """Delete the account by the mailed link, in the browser that is signed in to it."""
         if not self.may_delete:

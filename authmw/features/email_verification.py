@@ -13,11 +13,11 @@ from msgspec import UNSET, UnsetType
 from ..core import accounts, sessions, tokens
 from ..core.accounts import EmailTaken
 from ..core.call import Call
-from ..core.errors import AuthError, InvalidToken
+from ..core.errors import AuthError, FailedToGetSession, InvalidToken, SessionNotFresh
 from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Email, Url
 from ..core.model import U, User
-from ..core.operation import Outcome, Redirect, StepRequired, operation
+from ..core.operation import Done, NoInput, Outcome, Redirect, StepRequired, operation
 from ..core.rate_limit import SEND_MAIL, SIGN_IN
 from ..core.sign_in import continue_sign_in
 from ..core.tokens import ClaimsExpired, ClaimsInvalid, Purpose
@@ -106,16 +106,6 @@ class ChangeEmail:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    status: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoInput:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
 class VerifyPage:
     """`agree`: the old mailbox is asked whether the account may go to `email`."""
 
@@ -160,6 +150,8 @@ class _Link:
 class EmailVerification(Feature):
     """`required=True`: nobody signs in before the address is confirmed, and sign-up no longer tells who has an account."""
 
+    refusals: ClassVar = {"next_step": (EmailNotVerified,)}
+
     def __init__(
         self,
         *,
@@ -193,7 +185,13 @@ class EmailVerification(Feature):
         call.event("auth.blocked", outcome="denied", reason="email not verified", user_id=user.id)
         raise EmailNotVerified
 
-    @operation("POST", "/send-verification-email", limit=SEND_MAIL, sends_mail=True)
+    @operation(
+        "POST",
+        "/send-verification-email",
+        limit=SEND_MAIL,
+        sends_mail=True,
+        raises=(EmailMismatch, EmailAlreadyVerified, FailedToGetSession),
+    )
     async def send_verification_email(self, call: Call[U], input: SendVerification) -> Done:
         """Mail the link again. Without a session the answer does not say whether there was anything to send.
 
@@ -210,7 +208,11 @@ class EmailVerification(Feature):
             self._mail_link(call, user)
         return Done()
 
-    @operation("GET", "/verify-email")
+    @operation(
+        "GET",
+        "/verify-email",
+        raises=(ClaimsExpired, ClaimsInvalid, LinkUserNotFound, LinkOfSomebodyElse, FailedToGetSession),
+    )
     async def verify_email(self, call: Call[U], input: VerifyEmail) -> Verified | Redirect:
         """Confirm an address, or a step of changing it, with a mailed token.
 
@@ -227,7 +229,14 @@ class EmailVerification(Feature):
             return Redirect(f"{input.callback_url}{joint}error={refusal.code}")
         return Redirect(input.callback_url) if input.callback_url else answer
 
-    @operation("POST", "/change-email", limit=SIGN_IN, guard="sensitive", sends_mail=True)
+    @operation(
+        "POST",
+        "/change-email",
+        limit=SIGN_IN,
+        guard="sensitive",
+        sends_mail=True,
+        raises=(ChangeEmailDisabled, SameEmail, SessionNotFresh),
+    )
     async def change_email(self, call: Call[U], input: ChangeEmail) -> Done:
         """Ask for another address: the old mailbox agrees first, then the new one confirms (SEC-083).
 

@@ -13,13 +13,21 @@ from msgspec import UNSET, UnsetType
 from ..core import accounts, sessions, tokens
 from ..core.accounts import EmailTaken
 from ..core.call import Call
-from ..core.errors import AuthError, CredentialAccountNotFound, InvalidPassword, InvalidToken, UserNotFound
+from ..core.errors import (
+    AuthError,
+    CredentialAccountNotFound,
+    FieldNotAllowed,
+    InvalidPassword,
+    InvalidToken,
+    MissingField,
+    UserNotFound,
+)
 from ..core.feature import N_, Feature, Screen, Visit
-from ..core.inputs import Email, Image, Name, Rest, Text, Typed, Url, is_email
+from ..core.inputs import Email, Image, Name, NewUserFields, Text, Typed, Url, is_email
 from ..core.inputs import Password as PasswordText
 from ..core.model import U, User
-from ..core.operation import Redirect, StepRequired, operation
-from ..core.passwords import PasswordTooLong
+from ..core.operation import Done, Redirect, StepRequired, operation
+from ..core.passwords import PasswordTooLong, PasswordTooShort
 from ..core.rate_limit import SEND_MAIL, SIGN_IN
 from ..core.sign_in import continue_sign_in
 from ..core.tokens import Purpose
@@ -65,7 +73,7 @@ class SignUp:
     image: Image | None = None
     callback_url: Url | None = None
     remember_me: bool = True
-    more: Rest = field(default_factory=dict)
+    more: NewUserFields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +148,6 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    status: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
 class CheckEmailPage:
     email: str
     purpose: str
@@ -206,7 +209,15 @@ class Password(Feature):
     def offers(self, screen: Screen) -> bool:
         return self.open or screen.path != "/sign-up"
 
-    @operation("POST", "/sign-up/email", limit=SIGN_IN, forms=True, starts_session=True, sends_mail=True)
+    @operation(
+        "POST",
+        "/sign-up/email",
+        limit=SIGN_IN,
+        forms=True,
+        starts_session=True,
+        sends_mail=True,
+        raises=(SignUpDisabled, PasswordTooShort, PasswordTooLong, FieldNotAllowed, MissingField, EmailTaken),
+    )
     async def sign_up(self, call: Call[U], input: SignUp) -> SignedUp | StepRequired:
         """Create a user with a password, and sign in unless the address must be confirmed first.
 
@@ -245,7 +256,14 @@ class Password(Feature):
             return signed_in
         return SignedUp(token=signed_in.session.token, user=signed_in.user)
 
-    @operation("POST", "/sign-in/email", limit=SIGN_IN, forms=True, starts_session=True)
+    @operation(
+        "POST",
+        "/sign-in/email",
+        limit=SIGN_IN,
+        forms=True,
+        starts_session=True,
+        raises=(InvalidEmail, PasswordTooLong, InvalidEmailOrPassword),
+    )
     async def sign_in(self, call: Call[U], input: SignIn) -> SignInAnswer | StepRequired:
         """Sign in. Raise InvalidEmail for text that is no address, else InvalidEmailOrPassword whatever is wrong."""
         if not is_email(input.email):
@@ -311,7 +329,12 @@ class Password(Feature):
         target = input.callback_url or call.auth.settings.api_path + "/error"
         return Redirect(with_query(target, base, error="INVALID_TOKEN"))
 
-    @operation("POST", "/reset-password", in_query=("token",))
+    @operation(
+        "POST",
+        "/reset-password",
+        in_query=("token",),
+        raises=(InvalidToken, PasswordTooShort, PasswordTooLong, UserNotFound),
+    )
     async def reset_password(self, call: Call[U], input: ResetPassword) -> Done:
         """Set a new password with a mailed token, once. Every session ends, whatever else was pending burns.
 
@@ -341,7 +364,7 @@ class Password(Feature):
         await accounts.forget_wrong_passwords(call, user.email)
         return Done()
 
-    @operation("POST", "/verify-password", guard="sensitive")
+    @operation("POST", "/verify-password", guard="sensitive", raises=(PasswordTooLong, InvalidPassword))
     async def verify_password(self, call: Call[U], input: VerifyPassword) -> Done:
         """Say whether the password of the person who is signed in is right. Raise InvalidPassword."""
         user = call.signed_in.user
@@ -350,7 +373,13 @@ class Password(Feature):
         await accounts.require_right(call, user, account, input.password)
         return Done()
 
-    @operation("POST", "/change-password", limit=SIGN_IN, guard="sensitive")
+    @operation(
+        "POST",
+        "/change-password",
+        limit=SIGN_IN,
+        guard="sensitive",
+        raises=(PasswordTooShort, PasswordTooLong, CredentialAccountNotFound, InvalidPassword),
+    )
     async def change_password(self, call: Call[U], input: ChangePassword) -> PasswordChanged:
         """Set a new password against the current one.
 
@@ -372,7 +401,7 @@ class Password(Feature):
             await accounts.store_hash(call_inside, user.id, hashed)
             if input.revoke_other_sessions:
                 await sessions.revoke_all(call_inside, user.id)
-                remember = not sessions.is_forgetful(call)
+                remember = not sessions.is_forgetful(call, call.signed_in.session)
                 token = (await sessions.start(call_inside, user, remember=remember)).session.token
             call_inside.event("password.changed", user_id=user.id)
             call_inside.mail("security-notice", user.email, what="password-changed", name=user.name)
@@ -393,7 +422,14 @@ class Password(Feature):
             signed_in = await sessions.renew(call_inside, proved_by="password")
         return replace(changed, token=signed_in.session.token)
 
-    @operation("POST", "/set-password", limit=SIGN_IN, guard="sensitive", in_api=False)
+    @operation(
+        "POST",
+        "/set-password",
+        limit=SIGN_IN,
+        guard="sensitive",
+        in_api=False,
+        raises=(PasswordTooShort, PasswordTooLong, PasswordAlreadySet),
+    )
     async def set_password(self, call: Call[U], input: SetPassword) -> Done:
         """Give somebody who has none a password; the wire has no route for it. Raise PasswordAlreadySet."""
         user = call.signed_in.user

@@ -8,11 +8,13 @@ from typing import ClassVar, Literal
 
 from ..core import accounts, codes, sessions
 from ..core.call import Call, SignedIn
+from ..core.codes import InvalidOtp, OtpExpired, TooManyAttempts
 from ..core.errors import AuthError, CredentialAccountNotFound, InvalidPassword
 from ..core.feature import Feature, Screen, Visit
 from ..core.inputs import Password as PasswordText
 from ..core.model import U
-from ..core.operation import operation
+from ..core.operation import NoInput, operation
+from ..core.passwords import PasswordTooLong
 from ..core.rate_limit import SEND_MAIL, SIGN_IN
 from ..core.tokens import Purpose
 
@@ -40,11 +42,6 @@ class Confirm:
 
     password: PasswordText | None = field(default=None, repr=False)
     code: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoInput:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,22 @@ class Reauth(Feature):
     def __init__(self, *, code_lifetime: timedelta = timedelta(minutes=5)) -> None:
         self.mailed_code = Purpose(name="reauth", prefix="reauth-otp-", lifetime=code_lifetime)
 
-    @operation("POST", "/reauth", limit=SIGN_IN, guard="sensitive")
+    @operation(
+        "POST",
+        "/reauth",
+        limit=SIGN_IN,
+        guard="sensitive",
+        raises=(
+            ProofRequired,
+            InvalidPassword,
+            CredentialAccountNotFound,
+            PasswordTooLong,
+            PasswordRequired,
+            InvalidOtp,
+            OtpExpired,
+            TooManyAttempts,
+        ),
+    )
     async def confirm(self, call: Call[U], input: Confirm = Confirm()) -> Confirmed:
         """Prove again who is signed in. The session gets a new token and is fresh from now (SEC-040).
 
@@ -92,7 +104,9 @@ class Reauth(Feature):
             raise ProofRequired
         return Confirmed(token=signed_in.session.token)
 
-    @operation("POST", "/reauth/send-code", limit=SEND_MAIL, guard="sensitive", sends_mail=True)
+    @operation(
+        "POST", "/reauth/send-code", limit=SEND_MAIL, guard="sensitive", sends_mail=True, raises=(PasswordRequired,)
+    )
     async def send_code(self, call: Call[U], input: NoInput = NoInput()) -> CodeSent:
         """Mail a code to somebody who has no password. Raise PasswordRequired for everybody else."""
         user = call.signed_in.user

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from ..core import sessions
 from ..core.call import Call
-from ..core.errors import AuthError, NoFieldsToUpdate
+from ..core.errors import AuthError, FailedToGetSession, NoFieldsToUpdate
 from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Flag, Rest, Url
-from ..core.model import Session, U
-from ..core.operation import operation
+from ..core.model import Session, U, User
+from ..core.operation import Done, NoInput, operation
 from ..core.outputs import to_wire
 from ..core.user_agents import Device, describe
 
@@ -37,6 +37,14 @@ class GetSession:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CurrentSession:
+    """Who is signed in. Features may have more to tell beside it."""
+
+    session: Session
+    user: User
+
+
+@dataclass(frozen=True, kw_only=True)
 class RevokeSession:
     token: str = field(repr=False)
 
@@ -51,16 +59,6 @@ class SignOut:
     callback_url: Url | None = None
     disable_redirect: bool = False
     state: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoInput:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    status: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +81,8 @@ class SessionLine:
 class SessionsPage:
     lines: list[SessionLine]
     """This one first, then the newest."""
+    clients: list[SessionLine]
+    """What acts as this person beside browsers."""
 
 
 # The feature
@@ -91,7 +91,7 @@ class SessionsPage:
 class Sessions(Feature):
     """Always on."""
 
-    @operation("GET", "/get-session")
+    @operation("GET", "/get-session", answers=CurrentSession | None, raises=(FailedToGetSession,))
     async def get_session(self, call: Call[U], input: GetSession = GetSession()) -> Mapping[str, Any] | None:
         """Return `{"session": …, "user": …}`, or None for nobody."""
         signed_in = await call.identify(cached=not input.disable_cookie_cache, refresh=not input.disable_refresh)
@@ -102,8 +102,8 @@ class Sessions(Feature):
             await feature.session_read(call, signed_in, answer)
         return answer
 
-    @operation("POST", "/get-session")
-    async def post_session(self, call: Call[U], input: NoInput = NoInput()) -> None:
+    @operation("POST", "/get-session", raises=(DeferNotEnabled,))
+    async def post_session(self, call: Call[U], input: NoInput = NoInput()) -> NoReturn:
         """The wire's second half of a deferred refresh, which is not needed here: reading refreshes."""
         raise DeferNotEnabled
 
@@ -118,10 +118,13 @@ class Sessions(Feature):
     @operation("POST", "/revoke-session", guard="sensitive")
     async def revoke_session(self, call: Call[U], input: RevokeSession) -> Done:
         """End one session of the person who is signed in, by token or handle. Anybody else's stays, with the same answer."""
-        user_id = call.signed_in.user.id
-        ended = await call.store.delete(Session, user_id=user_id, token=sessions.stored(call, input.token))
+        user = call.signed_in.user
+        user_id = user.id
+        ended: int | bool = await call.store.delete(Session, user_id=user_id, token=sessions.stored(call, input.token))
         if not ended and input.token.startswith(prefix := "session_"):
             ended = await call.store.delete(Session, user_id=user_id, id=input.token.removeprefix(prefix))
+        for feature in call.auth.hooked("end_client"):
+            ended = ended or await feature.end_client(call, user, input.token)
         call.event("session.revoked", user_id=user_id, outcome="success" if ended else "failure")
         return Done()
 
@@ -137,8 +140,8 @@ class Sessions(Feature):
         await sessions.revoke_all(call, call.signed_in.user.id, but=call.signed_in.session)
         return Done()
 
-    @operation("POST", "/update-session", guard="session")
-    async def update_session(self, call: Call[U], input: UpdateSession) -> Done:
+    @operation("POST", "/update-session", guard="session", raises=(NoFieldsToUpdate,))
+    async def update_session(self, call: Call[U], input: UpdateSession) -> NoReturn:
         """Change fields that features add to sessions; of ours none is a client's to change. Raise NoFieldsToUpdate."""
         raise NoFieldsToUpdate
 
@@ -156,8 +159,12 @@ class Sessions(Feature):
     async def sessions_page(self, call: Call[U], visit: Visit) -> SessionsPage:
         signed_in = await call.guard("sensitive")
         rows = await sessions.list_live(call, signed_in.user.id)
+        found = [
+            each for feature in call.auth.hooked("clients") for each in await feature.clients(call, signed_in.user)
+        ]
         # The first look into ua-parser reads its rules, which takes longer than the event loop can wait.
-        devices = await asyncio.to_thread(lambda: [describe(row.user_agent or "") for row in rows])
+        agents = [row.user_agent or "" for row in rows] + [each.user_agent for each in found]
+        devices = await asyncio.to_thread(lambda: [describe(agent) for agent in agents])
         lines = [
             SessionLine(
                 handle=sessions.handle(row),
@@ -166,9 +173,19 @@ class Sessions(Feature):
                 signed_in_at=row.created_at,
                 seen_at=call.now if row.id == signed_in.session.id else row.updated_at,
             )
-            for row, device in zip(rows, devices, strict=True)
+            for row, device in zip(rows, devices[: len(rows)], strict=True)
         ]
-        return SessionsPage(lines=sorted(lines, key=lambda line: not line.is_this))
+        clients = [
+            SessionLine(
+                handle=each.handle,
+                device=device,
+                is_this=False,
+                signed_in_at=each.signed_in_at,
+                seen_at=each.seen_at,
+            )
+            for each, device in zip(found, devices[len(rows) :], strict=True)
+        ]
+        return SessionsPage(lines=sorted(lines, key=lambda line: not line.is_this), clients=clients)
 
     screens: ClassVar = (
         Screen(
@@ -179,7 +196,7 @@ class Sessions(Feature):
             private=True,
             nav=N_("Sessions"),
             notices={"one": "session-ended", "others": "sessions-ended"},
-            states=("only this", "full", "ended"),
+            states=("only this", "full", "ended", "apps", "app ended"),
         ),
         Screen(
             path="/sign-out",

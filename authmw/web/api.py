@@ -12,12 +12,13 @@ from msgspec.json import encode
 from ..core.auth import AuthCore
 from ..core.call import Call
 from ..core.errors import AuthError, NotFound
-from ..core.operation import Operation, Redirect, StepRequired
+from ..core.operation import Operation, PageAnswer, Redirect, StepRequired
 from ..core.origin import check_origin, check_redirects
 from ..core.outputs import to_wire
 from ..core.rate_limit import EVERY_ROUTE
 from . import carry
 from .carry import HeaderList, Receive, Scope, Send
+from .ui_config import UIConfig
 
 COMMON: HeaderList = [
     (b"cache-control", b"no-store"),
@@ -36,8 +37,9 @@ ERROR_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><titl
 class Api:
     """The ASGI app that answers below `api_path`."""
 
-    def __init__(self, auth: AuthCore[Any]) -> None:
+    def __init__(self, auth: AuthCore[Any], config: UIConfig) -> None:
         self.auth = auth
+        self.config = config
         self._fixed: dict[tuple[str, str], Operation] = {}
         self._with_parameter: list[tuple[str, str, str, Operation]] = []
         for operation in auth.operations:
@@ -146,6 +148,11 @@ class Api:
             location = result.url.encode("latin-1")
             await carry.respond(send, 302, [*JSON_HEADERS, *extra, (b"location", location)])
             return
+        if isinstance(result, PageAnswer):
+            from .sheet import HEADERS, draw
+
+            await carry.respond(send, 200, [*HEADERS, *extra], draw(result, self.auth, self.config))
+            return
         shown = result.answer if isinstance(result, StepRequired) else to_wire(result)
         await carry.respond(send, 200, [*JSON_HEADERS, *extra], encode(shown))
 
@@ -155,13 +162,14 @@ class Api:
             carry.log_fault(error, where)
             await carry.respond(send, 500, COMMON)
             return
+        body = carry.error_body(refused)
         lines = [
-            (b"content-type", refused.media_type.encode()),
+            *([(b"content-type", refused.media_type.encode())] if body else []),
             *COMMON,
             *carry.header_lines(refused.headers),
             *carry.cookie_headers(call, refused.status),
         ]
-        await carry.respond(send, refused.status, lines, carry.error_body(refused))
+        await carry.respond(send, refused.status, lines, body)
 
     async def _own_page(self, scope: Scope, send: Send, path: str) -> None:
         if path == "/ok":

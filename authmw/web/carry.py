@@ -82,7 +82,7 @@ def headers_of(scope: Scope) -> Mapping[str, str]:
     return Connection(kind=scope["type"], lines=scope["headers"]).headers
 
 
-def new_call(auth: AuthCore[U], scope: Scope) -> Call[U]:
+def new_call(auth: AuthCore[U], scope: Scope, *, to_application: bool = False) -> Call[U]:
     """Make the call that a request is. Raise HeadersTooLarge."""
     trusted = networks(tuple(auth.settings.trusted_proxies))
     cookies, forwarded, user_agent = [], [], b""
@@ -102,7 +102,13 @@ def new_call(auth: AuthCore[U], scope: Scope) -> Call[U]:
         cookies=CookieJar(cookies),
         ip=client_ip(peer[0] if peer else None, tuple(forwarded[:2]), trusted),
         user_agent=user_agent[:LONGEST_USER_AGENT].decode("latin-1"),
-        connection=Connection(kind=scope["type"], lines=scope["headers"]),
+        connection=Connection(
+            kind=scope["type"],
+            lines=scope["headers"],
+            query=scope.get("query_string", b""),
+            peer=peer[0] if peer else None,
+            to_application=to_application,
+        ),
     )
 
 
@@ -279,7 +285,10 @@ async def perform(call: Call[Any], operation: Operation, given: Any, *, part: st
         inputs.append(parse_input(route.input, {} if optional else given, part=part))
     if route.sends_mail and auth.mail.is_full:  # for everybody alike, known address or not (SEC-061)
         raise ServiceUnavailable
-    return await operation.run(call, *inputs)
+    result = await operation.run(call, *inputs)
+    for feature in auth.hooked("after"):
+        await feature.after(call, route.path)
+    return result
 
 
 def refusal(error: BaseException, call: Call[U] | None) -> AuthError | None:

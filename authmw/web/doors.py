@@ -36,7 +36,7 @@ def call_of(auth: AuthCore[U], connection: Any) -> Call[U]:
     """The call that a request is; cookies written to it go out with the application's answer."""
     identity = identity_of(connection)
     if identity.call is None:
-        identity.call = carry.new_call(auth, scope_of(connection))
+        identity.call = carry.new_call(auth, scope_of(connection), to_application=True)
     return identity.call
 
 

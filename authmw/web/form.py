@@ -29,7 +29,8 @@ def left_empty(screen: Screen, operation: Operation, form: Mapping[str, str], *,
         if not each.optional and not each.rest and each.key != "token":
             required.append(each.key)
     # A password or a code that is asked for is not optional, whatever the operation could do without.
-    required += [key for key in screen.secrets if key in form and key not in required]
+    known = {each.key for each in (input_fields(kind) if kind else ())}
+    required += [key for key in screen.secrets if key in form and key in known and key not in required]
     sent = list(form)  # in the order of the page, which the summary keeps; boxes that are not ticked come last
     required.sort(key=lambda key: sent.index(key) if key in form else len(sent))
     return [

@@ -8,13 +8,14 @@ from typing import Any, Generic
 from starlette.exceptions import HTTPException
 
 from ..core.auth import AuthCore
-from ..core.call import Call, SignedIn
+from ..core.call import Call, CookieJar, SignedIn
 from ..core.errors import ConfigurationError
 from ..core.model import U
 from ..core.origin import is_trusted
 from ..core.store import StoreError
 from . import carry
 from .carry import App, HeaderList, Receive, Scope, Send
+from .sockets import OpenSockets
 
 KEY = "authmw"
 
@@ -43,7 +44,8 @@ class AuthMiddleware:
         self.auth = auth
         self._serve = tuple((prefix, prefix + "/", served) for prefix, served in (serve or {}).items())
         self._cookie = auth.cookie_name("session_token").encode() + b"="
-        self._asks_features = bool(auth.hooked("who"))
+        self._asks_features = bool(auth.hooked("who") or auth.hooked("session_token"))
+        self._sockets = OpenSockets(auth)
         self._well_known = {
             f"/.well-known/{screen.well_known}": auth.settings.ui_path + screen.path
             for _, screen in auth.screens
@@ -73,11 +75,10 @@ class AuthMiddleware:
         if self._may_be_somebody(scope):
             try:
                 await self.auth.start()
-                call = identity.call = carry.new_call(self.auth, scope)
-                if kind == "http" or self._may_connect(scope):
-                    identity.signed_in = await call.identify()
-                else:
-                    call.become(None)  # whoever asks this call later is told the same
+                call = identity.call = carry.new_call(self.auth, scope, to_application=True)
+                if kind == "websocket" and not self._may_connect(scope):
+                    call.cookies = CookieJar()
+                identity.signed_in = await call.identify()
             except Exception as error:  # noqa: BLE001 - whatever it was, nobody gets past as nobody
                 await self._refuse(scope, send, identity.call, error)
                 return
@@ -88,6 +89,14 @@ class AuthMiddleware:
         state["session"] = signed_in.session if signed_in else None
         scope[KEY] = identity
 
+        if kind == "websocket" and signed_in is not None:
+            async with self._sockets.watch(signed_in.session, receive, send, self._still(scope, signed_in)) as socket:
+                await self._run(scope, socket.receive, socket.send, identity)
+        else:
+            await self._run(scope, receive, send, identity)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send, identity: Identity[Any]) -> None:
+        """The application's turn. Cookies that were written meanwhile go out with its answer, letters after it."""
         started = False
 
         async def send_with_cookies(message: Any) -> None:
@@ -103,13 +112,28 @@ class AuthMiddleware:
             await self.app(scope, receive, send_with_cookies)
         except SignInRequired as required:
             # A framework that knows Starlette's exceptions has answered already; here is one that does not.
-            if kind != "http" or started:
+            if scope["type"] != "http" or started:
                 raise
             lines = carry.header_lines({"cache-control": "no-store", **(required.headers or {})})
             await carry.respond(send_with_cookies, required.status_code, lines)
         finally:
             if identity.call is not None:
                 self.auth.settle(identity.call)
+
+    def _still(self, scope: Scope, signed_in: SignedIn[Any]) -> Any:
+        """What tells later whether a token that has no session token of ours is still good: it may be taken back."""
+        if signed_in.session.token:
+            return None
+        connection = carry.new_call(self.auth, scope, to_application=True).connection
+
+        async def still() -> bool:
+            call = self.auth.new_call(connection=connection)
+            try:
+                return await call.identify() is not None
+            finally:
+                self.auth.settle(call)
+
+        return still
 
     def _may_be_somebody(self, scope: Scope) -> bool:
         """Does the request bring anything to be recognized by? Most of the web does not, and pays nothing."""
@@ -119,10 +143,11 @@ class AuthMiddleware:
                     return True
             elif name == b"authorization" and self._asks_features:
                 return True
-        return False
+        # Browsers cannot send headers with a WebSocket: what features know it by is in the address.
+        return scope["type"] == "websocket" and self._asks_features and bool(scope.get("query_string"))
 
     def _may_connect(self, scope: Scope) -> bool:
-        """Browsers let any page open a WebSocket to anywhere, with cookies: another site's page is nobody here."""
+        """May cookies be believed? Browsers let any page open a WebSocket to anywhere, and send them along."""
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         trusted = self.auth.settings.origins
         return origin is None or is_trusted(origin.decode("latin-1"), trusted, relative=False)

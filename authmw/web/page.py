@@ -155,7 +155,12 @@ class Page:
     def screen(self, path: str) -> str | None:
         """The address of another screen, keeping where the person wants to go; None when it is switched off."""
         found = self.screens.routes.get(path)
-        return self.screens.href(path, self.next) if found and found[0].offers(found[1]) else None
+        if not found or not found[0].offers(found[1]):
+            return None
+        href = self.screens.href(path, self.next)
+        if found[1].entrance and self.person is not None:  # who is signed in comes to be somebody else too
+            href += ("&" if "?" in href else "?") + "another=1"
+        return href
 
 
 def extra_field(column: Column, person: Any) -> ExtraField:

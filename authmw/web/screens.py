@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from ..core.auth import AuthCore
 from ..core.errors import AuthError, TooManyRequests
-from ..core.feature import N_, Feature, Screen
+from ..core.feature import N_, Feature, Join, Screen
 from . import carry, resources, words
 from .carry import HeaderList, Receive, Scope, Send
 from .languages import Languages
@@ -49,6 +49,9 @@ class Screens:
         self.config = replace(config, brand_name=config.brand_name or auth.settings.app_name)
         self.routes: dict[str, tuple[Feature, Screen]] = {
             screen.path: (feature, screen) for feature, screen in auth.screens
+        }
+        self.joins: dict[tuple[str, str], tuple[Feature, Join]] = {
+            (join.path, join.name): (feature, join) for feature in auth.features for join in feature.joins
         }
         self.in_nav = sorted(
             (each for each in self.routes.values() if each[1].nav),

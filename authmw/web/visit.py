@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ..core import sessions
 from ..core.call import Call, SignedIn
-from ..core.client_ip import parse
+from ..core.client_ip import is_this_machine
 from ..core.errors import AuthError, SessionNotFresh, TooManyRequests, Unauthorized
-from ..core.feature import N_, Feature, Handler, Screen, Visit
+from ..core.feature import N_, Feature, Handler, Join, Screen, Visit
 from ..core.inputs import is_email
 from ..core.operation import Operation, Outcome, StepRequired, operation_of
 from ..core.origin import check_origin, is_relative
@@ -100,7 +100,7 @@ class ScreenVisit:
             raise Answer(self.screens.href(screen.path, self.next))
         signed_in = await self.call.identify(cached=not screen.is_private)
         self._admit(screen, signed_in)
-        if screen.entrance and signed_in is not None:
+        if screen.entrance and signed_in is not None and not (self.auth.keeps_several and "another" in self.query):
             raise Answer(self.next or self.auth.settings.after_sign_in)
         if screen.renews and self.next and signed_in is not None and self._is_fresh(signed_in):
             raise Answer(self.next)
@@ -138,10 +138,11 @@ class ScreenVisit:
         self._check_form(form, signed_in)
         self._admit(screen, signed_in)
         which = form.get("with", "")
-        handler = screen.others.get(which) if which else screen.submits
+        owner, join = self.screens.joins.get((screen.path, which), (feature, None))
+        handler = join.submits if join else screen.others.get(which) if which else screen.submits
         if handler is None:
             return self._message(404)
-        operation = _bound(feature, handler)
+        operation = _bound(owner, handler)
         if operation.route.path in self.auth.settings.disabled_paths:
             return self._message(404)
         hidden = {*OWN_KEYS, *screen.secrets, *screen.files}
@@ -163,7 +164,7 @@ class ScreenVisit:
             return await self._refused(feature, screen, operation, refused, values)
         if operation.route.sends_mail:
             self.notes.sent()
-        return await self._succeeded(feature, screen, which, result)
+        return await self._succeeded(feature, screen, which, result, join=join, before=signed_in)
 
     async def _read_form(self, screen: Screen, receive: Receive) -> dict[str, str] | None:
         """Return what was typed, and keep the files; None for a body that is no form."""
@@ -187,7 +188,14 @@ class ScreenVisit:
         return {key: value for key, value in found.items() if isinstance(value, str) and key not in screen.files}
 
     async def _succeeded(
-        self, feature: Feature, screen: Screen, which: str, result: Any
+        self,
+        feature: Feature,
+        screen: Screen,
+        which: str,
+        result: Any,
+        *,
+        join: Join | None,
+        before: SignedIn[Any] | None,
     ) -> tuple[int, bytes, HeaderList]:
         if screen.takes_token and not which:
             self.notes.drop_token()
@@ -197,6 +205,8 @@ class ScreenVisit:
             raise Answer(self.screens.href(result.screen, self.next))
         notice = screen.notices.get(which, screen.notice) if which else screen.notice
         places = () if which else screen.then
+        if join is not None:
+            notice, places = join.notice, join.then
         if isinstance(result, Outcome):
             notice, places = result.notice, result.then
         person = await self.call.identify()
@@ -213,7 +223,9 @@ class ScreenVisit:
             if target is not None and (person is not None or not target[1].is_private):
                 self.notes.leave_notice(screen.notices.get(place, notice))
                 raise Answer(self.base + place if query else self.screens.href(path, self.next), headers=gone)
-        if not self.htmx:
+        # For somebody else a whole page is drawn: of one that was theirs, head and form tokens would stay.
+        is_another = before is not None and (person is None or person.user.id != before.user.id)
+        if not self.htmx or is_another:
             self.notes.leave_notice(notice)
             raise Answer(self.screens.href(screen.path, self.next))
         data = await self._load(feature, screen)
@@ -311,11 +323,8 @@ class ScreenVisit:
         tunnel, or another site's name that points here must not open it."""
         if self.screens.letters is None or not self.auth.settings.is_loopback:
             return False
-        host = self.headers.get("host", "").rpartition(":")[0] or self.headers.get("host", "")
-        peer = parse((self.scope.get("client") or ("",))[0])
-        forwarded = any(name in self.headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host"))
-        named = host in ("localhost", "127.0.0.1", "[::1]") or host.endswith(".localhost")
-        return named and peer is not None and peer.is_loopback and not forwarded
+        peer = self.scope.get("client")
+        return is_this_machine(peer[0] if peer else None, self.headers)
 
     def _message(self, status: int, data: SystemPage | None = None) -> tuple[int, bytes, HeaderList]:
         if data is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -466,6 +467,75 @@ def sessions_ended(window: Window) -> None:
     sessions(window)
     window.press("Sign out everywhere else")
     window.sees_notice("You are signed out everywhere else.")
+
+
+@state("/settings/sessions", "apps")
+def sessions_apps(window: Window) -> None:
+    sessions_only_this(window)
+    for agent in (None, "Lantern/2.1"):
+        window.hand_out_tokens(agent)
+    window.open("/auth/settings/sessions")
+    window.sees_section("Apps and devices")
+
+
+@state("/settings/sessions", "app ended")
+def sessions_app_ended(window: Window) -> None:
+    sessions_apps(window)
+    window.press(re.compile("^Sign out Unknown app"))
+    window.sees_notice("That session is signed out.")
+
+
+@state("/switch-account", "only this")
+def switch_account_only_this(window: Window) -> None:
+    window.sign_up_aside(new_email())
+    window.open("/auth/switch-account")
+
+
+def be_several(window: Window) -> list[str]:
+    """Be signed in as three people, the last of them now; return their addresses."""
+    names = ("Ann Lee", "Ann Beam", "Wolfeschlegelsteinhausenbergerdorff" * 3)
+    emails = [new_email(), new_email(), f"{'a' * 60}.{next(_number)}@{'b' * 60}.example.com"]
+    for email, name in zip(emails, names, strict=True):
+        window.sign_up_aside(email, name=name)
+    window.sign_in_aside(emails[0])
+    return emails
+
+
+@state("/switch-account", "full")
+def switch_account(window: Window) -> None:
+    be_several(window)
+    window.open("/auth/switch-account")
+
+
+@state("/switch-account", "switched")
+def switch_account_switched(window: Window) -> None:
+    _, other, _ = be_several(window)
+    window.open("/auth/switch-account")
+    window.press(f"Switch {other}")
+    window.sees_notice("You have switched accounts.")
+
+
+@state("/switch-account", "ended")
+def switch_account_ended(window: Window) -> None:
+    _, other, _ = be_several(window)
+    window.open("/auth/switch-account")
+    window.press(f"Sign out {other}")
+    window.sees_notice("That session is signed out.")
+
+
+@state("/switch-account", "another")
+def switch_account_another(window: Window) -> None:
+    switch_account_only_this(window)
+    window.follow("Use another account")
+    window.sees_heading("Sign in to Lighthouse")
+
+
+@state("/switch-account", "another wrong")
+def switch_account_another_wrong(window: Window) -> None:
+    switch_account_another(window)
+    window.fill(email="ann.lee@example.com", password="wrong wrong wrong")
+    window.press("Sign in")
+    window.sees_problem("The email or password is not right.")
 
 
 @state("/settings/accounts")

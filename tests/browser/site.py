@@ -42,7 +42,7 @@ from authmw.stores.memory import MemoryStore
 from authmw.web.page import SYSTEM_STATES, Page
 from authmw.web.screens import Screens
 from tests import pseudo
-from tests.support import SECRET
+from tests.support import SECRET, switched_on
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LETTER_SECONDS = 10.0
@@ -94,7 +94,7 @@ def every_feature(*, required: bool) -> list[Feature]:
     """All that the package has: a new one brings its screens along, and its tests fail until they are visited."""
     kinds: list[type[Feature]] = [getattr(features, name) for name in features.__all__]
     strictly = {EmailVerification: {"required": required}, Account: {"confirm_delete": required}}
-    return [kind(**strictly.get(kind, {})) for kind in kinds]
+    return [switched_on(kind, **strictly.get(kind, {})) for kind in kinds]
 
 
 class TalkativeScreens(Screens):
@@ -323,9 +323,16 @@ class Site:
 
     def lets_in(self, email: str, password: str) -> bool:
         """Could somebody sign in with these from another device?"""
-        typed = json.dumps({"email": email, "password": password}).encode()
+        return self._takes("/sign-in/email", {"email": email, "password": password})
+
+    def serves_app(self, token: str) -> bool:
+        """Does an app get new tokens for this refresh token? It is spent by that."""
+        return self._takes("/token/refresh", {"refreshToken": token})
+
+    def _takes(self, path: str, body: dict[str, str]) -> bool:
+        """Does the API take that from another device?"""
         headers = {"content-type": "application/json", "origin": self.base}
-        asked = urllib.request.Request(f"{self.base}/api/auth/sign-in/email", typed, headers)
+        asked = urllib.request.Request(f"{self.base}/api/auth{path}", json.dumps(body).encode(), headers)
         try:
             with urllib.request.urlopen(asked):
                 return True

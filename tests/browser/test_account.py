@@ -200,6 +200,81 @@ def test_somebody_signs_out_another_browser_and_then_all_others(
     is_signed_in(window)
 
 
+def test_somebody_signs_out_an_app_and_the_other_one_goes_on(site: Site, come: Come) -> None:
+    window = come(site)
+    window.sign_up_aside(new_email())
+    unknown, another = window.hand_out_tokens("Lantern/2.1"), window.hand_out_tokens(IPHONE)
+    window.open("/auth/settings/sessions")
+    window.misses_no_script()
+    window.sees_section("Apps and devices")
+    rows = window.page.locator("main .am-row")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="Safari on iOS")).to_have_count(1)
+
+    with window.staying():
+        window.press(re.compile("^Sign out Unknown app"))
+        window.sees_success("That session is signed out.", title="Sessions")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="Unknown app")).to_have_count(0)
+    assert not site.serves_app(unknown)
+    assert site.serves_app(another)
+    is_signed_in(window)
+
+
+def test_somebody_signs_in_to_another_account_beside_the_first_and_goes_back_and_forth(site: Site, come: Come) -> None:
+    window, first, second = come(site), new_email(), new_email()
+    window.sign_up_aside(second, name="Ann Beam")
+    window.context.clear_cookies()
+    window.sign_up_aside(first)
+    window.open("/auth/switch-account")
+    window.misses_no_script()
+    rows = window.page.locator("main .am-row")
+    expect(rows).to_have_count(1)
+
+    window.follow("Use another account")
+    window.sees_heading("Sign in to Lighthouse")
+    window.fill(email=second, password="wrong wrong wrong")
+    with window.staying():
+        window.press("Sign in")
+        window.sees_problem("The email or password is not right.")
+    window.fill(password=PASSWORD)
+    window.press("Sign in")
+    expect(window.page.get_by_text(f"Signed in as Ann Beam, {second}.")).to_be_visible()
+
+    window.open("/auth/switch-account")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("Ann Beam This account")
+    window.press(f"Switch {first}")
+    window.sees_title("Switch account")
+    window.sees_notice("You have switched accounts.")
+    expect(rows.first).to_contain_text("Ann Lee This account")
+    expect(window.page.locator(".am-who").get_by_text("Ann Lee")).to_be_visible()
+    window.press("Sign out")  # of the page's head, which was drawn for the other account
+    window.sees_heading("Welcome")
+    is_signed_out(window)
+
+
+def test_somebody_signs_out_one_of_the_accounts_in_this_browser_and_stays_the_other(site: Site, come: Come) -> None:
+    window, first, second = come(site), new_email(), new_email()
+    window.sign_up_aside(first)
+    copied = window.context.cookies()
+    window.sign_up_aside(second, name="Ann Beam")
+    window.open("/auth/switch-account")
+    rows = window.page.locator("main .am-row")
+    expect(rows).to_have_count(2)
+    with window.staying():
+        window.press(f"Sign out {first}")
+        window.sees_success("That session is signed out.", title="Switch account")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(second)
+    window.open("/dashboard")
+    expect(window.page.get_by_text(f"Signed in as Ann Beam, {second}.")).to_be_visible()
+    # Nor does it help to have copied the cookies while there was time.
+    window.context.clear_cookies()
+    window.context.add_cookies([{"name": each["name"], "value": each["value"], "url": site.base} for each in copied])
+    is_signed_out(window)
+
+
 def test_somebody_proves_who_they_are_in_the_middle_and_goes_on_where_they_were(site: Site, come: Come) -> None:
     window, email = come(site), new_email()
     window.sign_up_aside(email)

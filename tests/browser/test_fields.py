@@ -61,11 +61,12 @@ FIELDS: dict[str, Field] = {
 
 ELSEWHERE: dict[tuple[str, str], Field] = {
     ("/sign-in", "email"): address("username webauthn"),
+    ("/switch-account", "email"): address("username webauthn"),  # it leads on to signing in
     ("/sign-up", "password"): secret("new-password", "Password"),
 }
 """Where a field is another on one screen."""
 
-HIDDEN = {"csrf_token", "next", "back", "with", "email", "token", "accountId"}
+HIDDEN = {"csrf_token", "next", "back", "with", "email", "token", "sessionToken", "accountId"}
 CHECKED_AT_FIRST = {"rememberMe": True, "revokeOtherSessions": True, "trustDevice": False}
 READ = """() => [...document.querySelectorAll('main input, main select, main textarea')].map((one) => ({
   name: one.name,

@@ -16,8 +16,8 @@ from tests.browser.window import Window
 TAKE_OUT_OF_MEMORY = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
 
 
-def test_reloading_asks_nothing_and_sends_nothing_again(arrived_to_leave: Window) -> None:
-    window = arrived_to_leave
+def test_reloading_asks_nothing_and_sends_nothing_again(arrived_to_reload: Window) -> None:
+    window = arrived_to_reload
     sent = len(window.posts)
     asked: list[str] = []
 
@@ -27,6 +27,7 @@ def test_reloading_asks_nothing_and_sends_nothing_again(arrived_to_leave: Window
 
     window.page.on("dialog", note)
     window.page.reload()
+    window.page.remove_listener("dialog", note)
     assert window.page.locator("h1").count() == 1
     assert (len(window.posts), asked) == (sent, [])
 

@@ -59,9 +59,13 @@ def walk(window: Window) -> list[dict[str, Any]]:
     while len(seen) < MORE_THAN_ANY_PAGE_HAS:
         place = press(window, "Tab")
         if place is None:
-            return seen
+            # Now and then the focus is at the start again before anybody has seen it outside: then it took some rounds.
+            rounds = seen.count(seen[0]) if seen else 1
+            once = seen[: len(seen) // rounds]
+            assert seen == once * rounds, "Tab goes another way each time"
+            return once
         seen.append(place)
-        assert seen.count(place) < 3, f"Tab goes round in a trap: {place['html']}"
+        assert seen.count(place) < 5, f"Tab goes round in a trap: {place['html']}"
     raise AssertionError("Tab does not come to an end")
 
 
@@ -119,8 +123,8 @@ def test_no_stop_of_the_keyboard_is_out_of_order(arrived: Window) -> None:
     assert arrived.page.locator("[tabindex]:not([tabindex='-1'], [tabindex='0']), [accesskey]").count() == 0
 
 
-def test_the_skip_link_comes_first_and_leads_past_everything(arrived_to_leave: Window) -> None:
-    page = arrived_to_leave.page
+def test_the_skip_link_comes_first_and_leads_past_everything(arrived: Window) -> None:
+    page = arrived.page
     page.evaluate(START_OF_PAGE)
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to main content")

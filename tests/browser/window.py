@@ -157,6 +157,11 @@ class Window:
     def close(self) -> None:
         self.context.close()
 
+    def forget(self) -> None:
+        """Remember nothing of what was seen up to here."""
+        for seen in (self.troubles, self.documents, self.posts, self.sent, self.answers):
+            seen.clear()
+
     # What people do
 
     def open(self, path: str) -> None:
@@ -202,6 +207,14 @@ class Window:
         )
         assert answer.ok, answer.text()
 
+    def hand_out_tokens(self, agent: str | None = None) -> str:
+        """Have an app that calls itself `agent` act for whoever is signed in; return its refresh token."""
+        named = {"user-agent": agent} if agent else {}
+        answer = self.context.request.post("/api/auth/token/pair", data={}, headers={"origin": self.site.base, **named})
+        assert answer.ok, answer.text()
+        token: str = answer.json()["refreshToken"]
+        return token
+
     def link_account(self) -> None:
         """Whoever is signed in can sign in by a provider too."""
         assert self.context.request.get("/link-account").ok
@@ -225,6 +238,9 @@ class Window:
 
     def sees_heading(self, words: str) -> None:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(words)
+
+    def sees_section(self, words: str) -> None:
+        expect(self.page.get_by_role("heading", level=2, name=words)).to_be_visible()
 
     def sees_title(self, words: str) -> None:
         expect(self.page).to_have_title(f"{words} – Lighthouse")
@@ -389,6 +405,12 @@ class KeptWindows:
             window = self._windows[site.base] = self._make(site)
         window.context.clear_cookies()
         return window
+
+    def throw_away(self, site: Site) -> None:
+        """Something went wrong in that window: who comes next gets a new one."""
+        window = self._windows.pop(site.base, None)
+        if window is not None:
+            window.close()
 
     def new_troubles(self) -> list[str]:
         """What has gone wrong in all of them since this was asked last."""

@@ -242,6 +242,8 @@ async def test_a_refusal_when_a_user_is_made_leaves_no_user() -> None:
         code = "CLOSED"
 
     class Doorkeeper(Feature):
+        refusals: ClassVar = {"user_created": (Closed,)}
+
         async def user_created(self, call: Call[U], user: U) -> None:
             raise Closed
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from authmw import Auth, User
+from authmw import Auth, Public, User
 from authmw.core.errors import InvalidPassword, NoFieldsToUpdate, SessionNotFresh, Unauthorized
 from authmw.core.model import Account as AccountRow
 from authmw.core.model import Session, Verification
@@ -362,3 +363,20 @@ async def test_a_deletion_link_is_for_its_owner_signed_in_once_and_in_time() -> 
         await ann.sign_in()
         refused(await ann.api(path + newer), 404, "INVALID_TOKEN")
         assert await auth.database.count(User) == 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Climber(User):
+    """A person with a number of the application's own."""
+
+    level: int = field(default=0, metadata=Public())
+
+
+@pytest.mark.parametrize("level", [2**31, -(2**31) - 1, 2**53, 10**30])
+async def test_a_number_that_no_column_holds_is_a_wrong_input(level: int) -> None:
+    auth = make_auth(user_type=Climber)
+    async with serving(auth) as ann:
+        refused(await ann.sign_up(level=level), 400, "VALIDATION_ERROR")
+        await ann.sign_up(level=2**31 - 1)
+        refused(await ann.api("/update-user", {"level": level}), 400, "VALIDATION_ERROR")
+        assert (await ann.session())["user"]["level"] == 2**31 - 1

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
@@ -1140,6 +1140,8 @@ async def test_a_feature_may_refuse_a_password_wherever_one_is_set() -> None:
         code = "PASSWORD_COMPROMISED"
 
     class Common(Feature):
+        refusals: ClassVar = {"check_password": (Compromised,)}
+
         async def check_password(self, call: Call[U], password: str) -> None:
             if "12345" in password:
                 raise Compromised

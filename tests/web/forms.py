@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote_plus, urljoin, urlsplit
+from urllib.parse import quote_plus, unquote, urljoin, urlsplit
 
 from PIL import Image
 
@@ -19,6 +19,8 @@ from authmw.core.feature import Screen
 from authmw.core.inputs import input_fields
 from authmw.core.model import Account as AccountRow
 from authmw.core.operation import Operation, operation_of
+from authmw.features.jwt import FAMILY
+from authmw.features.multi_session import MARK
 from tests.browser.site import Keeper, every_feature, required_fields
 from tests.support import ORIGIN, PASSWORD, Browser, Clock, browser, make_auth, outbox_of, plain_app, serving
 from tests.web.raw import Answer, Header, ask
@@ -69,6 +71,11 @@ class Form:
         hidden = self.fields.get("with")
         return which in self.buttons if self.buttons and which else which == (hidden.values[0] if hidden else "")
 
+    def is_about(self, start: str) -> bool:
+        """Does it carry something that begins so?"""
+        carried = [value for each in self.fields.values() if each.hidden for value in each.values]
+        return not start or any(value.startswith(start) for value in carried)
+
 
 class Page(HTMLParser):
     """Title, forms, and every address on it."""
@@ -86,8 +93,9 @@ class Page(HTMLParser):
         self._select = ""
         self.feed(html)
 
-    def form(self, action: str, which: str) -> Form | None:
-        return next((each for each in self.forms if each.action == action and each.does(which)), None)
+    def form(self, action: str, which: str, *, about: str = "") -> Form | None:
+        found = (each for each in self.forms if each.action == action and each.does(which))
+        return next((each for each in found if each.is_about(about)), None)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -233,11 +241,33 @@ async def with_a_picture(place: Place) -> None:
     await place.auth.database.update(Member, {"email": ANN}, image="data:image/png;base64,iVBORw0KGgo=")
 
 
+async def with_bob_too(place: Place) -> None:
+    await place.ann.sign_up(BOB, "Bob")
+    await place.auth.database.update(Member, {"email": BOB}, email_verified=True)
+    await place.ann.sign_in(BOB)
+    place.auth.clock.forward(seconds=1)  # type: ignore[attr-defined]  # he is the first of the two
+    await place.ann.sign_in(ANN)
+
+
+async def to_be_bob_too(place: Place) -> None:
+    """Ann is signed in, and Bob is about to be, in the same browser."""
+    await place.phone.sign_up(BOB, "Bob")
+    await place.auth.database.update(Member, {"email": BOB}, email_verified=True)
+    await place.phone.sign_in(ANN)
+    place.query, place.typed["email"] = "?another=1", BOB
+
+
+async def with_an_app(place: Place) -> None:
+    assert (await place.ann.api("/token/pair", {})).status_code == 200
+    place.about = FAMILY
+
+
 async def as_she_is(place: Place) -> None:
     """Signed in."""
 
 
 WAYS: Mapping[tuple[str, str], Sequence[tuple[str, Way, Sequence[bool]]]] = {
+    ("/sign-in", ""): [("", as_nobody, [False, True]), ("another", to_be_bob_too, [False, True])],
     ("/check-email", "send"): [("unknown", as_nobody, [False]), ("known", typed_before, [False, True])],
     ("/reset-password", ""): [("", by_reset_link, [False, True])],
     ("/verify-email", ""): [("confirm", by_link, [False]), ("agree", by_change_link, [False])],
@@ -251,7 +281,10 @@ WAYS: Mapping[tuple[str, str], Sequence[tuple[str, Way, Sequence[bool]]]] = {
     ("/settings/email", "cancel"): [("", while_a_change_waits, [False])],
     ("/reauth", ""): [("password", as_she_is, [False]), ("code", with_a_mailed_code, [False])],
     ("/reauth", "send"): [("", without_password, [False])],
-    ("/sign-out", ""): [("", as_she_is, [False])],
+    ("/sign-out", ""): [("", as_she_is, [False]), ("and Bob", with_bob_too, [False])],
+    ("/settings/sessions", "one"): [("", as_she_is, [False]), ("an app", with_an_app, [False])],
+    ("/switch-account", "switch"): [("", with_bob_too, [False])],
+    ("/switch-account", "end"): [("", with_bob_too, [False])],
 }
 """How people get before a form; where it is not said, they are there when they are signed in, or nobody."""
 
@@ -299,16 +332,20 @@ class Place:
         self.case, self.auth, self.ann, self.phone = case, auth, ann, phone
         self.feature, self.screen = next(each for each in auth.screens if each[1].path == case.path)
         self.path = "/auth" + case.path
+        self.query = ""
+        """With which the page of the form is opened."""
+        self.about = ""
+        """How a value begins that the form carries, where there are several like it on the page."""
         self.typed = {**TYPED, **({"email": BOB} if case.path == "/sign-up" else {})}
         self.app = auth.wrap(plain_app(auth))
 
     async def arrive(self) -> None:
         ways = ways_to(self.screen, self.case.which)
         await next(way for name, way, _ in ways if name == self.case.way)(self)
-        shown = await self.ann.get(self.path)
+        shown = await self.ann.get(self.path + self.query)
         assert shown.status_code == 200, f"there is no way to {self.case}: write it into WAYS"
         self.page = Page(shown.text)
-        form = self.page.form(self.path, self.case.which)
+        form = self.page.form(self.path, self.case.which, about=self.about)
         assert form is not None, f"{self.case} is not on its page: write the way to it into WAYS"
         self.form = form
         self.cookie = self.cookies_of(self.ann)
@@ -393,7 +430,24 @@ class Place:
         answer = await ask(self.app, "POST", self.form.action, headers=lines, body=body, query=query)
         assert 200 <= answer.status < 500, (answer.status, pairs)
         self.tells_no_secret(answer, pairs)
+        self.handed_out |= self.hands_out_a_session(answer)
         return answer
+
+    def hands_out_a_session(self, answer: Answer) -> bool:
+        """Does the browser have a session afterwards that it did not have, or in another place than before?"""
+        before = self.held()
+        name = self.auth.cookie_name("session_token")
+        given = {key: value for key, value in answer.cookies.items() if key.startswith(name) and value}
+        for key, value in given.items():
+            token = self.auth.secrets.unsign(unquote(value))
+            assert token is not None, f"{key} is signed by nobody"
+            assert key in (name, name + MARK + token.lower()), f"{key} is the cookie of another session"
+        return any(before.get(key) != value for key, value in given.items())
+
+    def held(self) -> dict[str, str]:
+        """The cookies that the browser sends along."""
+        pairs = (pair.partition("=") for pair in str(self.cookie[1]).split("; "))
+        return {name: value for name, _, value in pairs}
 
     def tells_no_secret(self, answer: Answer, pairs: Pairs) -> None:
         names = {one.name for one in self.form.fields.values() if self.is_secret(one)}
@@ -406,16 +460,19 @@ class Place:
         await self.auth.mail.idle()
         self.rows = rows_of(self.auth)
         self.letters = len(outbox_of(self.auth).messages)
+        self.handed_out = False
 
     async def undo(self) -> None:
         await self.auth.mail.idle()
         self.auth.database._tables = {name: dict(kept) for name, kept in self.rows.items()}  # type: ignore[attr-defined]
         del outbox_of(self.auth).messages[self.letters :]
+        self.handed_out = False
 
     async def has_changed(self) -> bool:
-        """Is anything stored, changed, gone or mailed? The count of tries of a code may go up (SEC-066)."""
+        """Is anything stored, changed, gone or mailed, or a session handed out? The count of tries of a code may go up
+        (SEC-066)."""
         await self.auth.mail.idle()
-        if len(outbox_of(self.auth).messages) != self.letters:
+        if self.handed_out or len(outbox_of(self.auth).messages) != self.letters:
             return True
         return without_tries(rows_of(self.auth)) != without_tries(self.rows)
 

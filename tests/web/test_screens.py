@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import unescape
 from typing import Any, ClassVar
 
@@ -14,7 +15,9 @@ import pytest
 from authmw import Auth, ConsoleMailer
 from authmw.core.call import Call
 from authmw.core.errors import TooManyRequests
-from authmw.core.feature import Feature, Screen, Visit
+from authmw.core.feature import Feature, Join, Screen, Visit
+from authmw.core.inputs import Email
+from authmw.core.operation import Done, operation
 from authmw.core.store import Unavailable
 from authmw.features import EmailVerification, Password
 from tests.support import ORIGIN, PASSWORD, Browser, Clock, browser, make_auth, plain_app, serving
@@ -948,3 +951,41 @@ async def test_a_closed_sign_up_says_so_and_nothing_leads_to_it() -> None:
         assert closed.status_code == 403
         assert "Sign-up is closed" in closed.text
         assert "/auth/sign-up" not in (await browser.get("/auth/sign-in")).text
+
+
+# A button of one feature in the form of another
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallMe:
+    email: Email
+
+
+class Telephone(Feature):
+    """Joins the sign-in screen with a button that needs the address alone."""
+
+    called: ClassVar[list[str]] = []
+
+    @operation("POST", "/call-me")
+    async def call_me(self, call: Call[Any], input: CallMe) -> Done:
+        self.called.append(input.email)
+        return Done()
+
+    joins: ClassVar = (
+        Join(path="/sign-in", name="call", submits=call_me, then=("/check-email",), notice="signed-out"),
+    )
+
+
+async def test_a_feature_joins_the_form_of_another() -> None:
+    Telephone.called.clear()
+    async with serving(make_auth(features=[Password(), Telephone()])) as person:
+        fields: dict[str, Any] = {"with": "call", "email": EMAIL, "password": "", "next": "/secret"}
+        answer = await person.submit("/sign-in", **fields)
+        assert answer.headers["location"] == "/auth/check-email?next=%2Fsecret"
+        assert Telephone.called == [EMAIL], "no password is asked for"
+        fields["email"] = ""
+        empty = await person.submit("/sign-in", **fields)
+        assert empty.status_code == 422 and "Enter an email address" in empty.text
+        assert "Enter your password" not in empty.text
+    async with serving(make_auth(features=[Password()])) as person:
+        assert (await person.submit("/sign-in", **fields)).status_code == 404

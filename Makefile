@@ -1,7 +1,7 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`. Each sets itself up in .venv first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench screenshots words
+.PHONY: help demo test bench screenshots words client
 SHELL := /bin/sh
 
 VENV := .venv
@@ -15,6 +15,7 @@ help:
 	@echo "make bench        measure; ARGS=--quick for a first look"
 	@echo "make screenshots  take pictures of every screen in every state; ARGS=sign-in for some"
 	@echo "make words        write the sentences of screens and letters into ui/locale/authmw.pot"
+	@echo "make client       write the methods, answers and errors of authmw.client from what features declare"
 
 demo: $(VENV)/demo.stamp
 	@echo
@@ -42,6 +43,9 @@ screenshots: $(VENV)/test.stamp
 
 words: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.words
+
+client: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.client_methods
 
 # A shim of a version manager may carry the name of a Python that is not there, so each one is asked.
 $(BIN)/python:

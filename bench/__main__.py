@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import platform
 import subprocess
@@ -99,6 +100,7 @@ async def measure_requests(folder: Path, cores: Sequence[int], effort: Effort) -
             Case("anonymous, through the middleware", wrapped, get("/bare")),
             Case("anonymous, the protected route (401)", wrapped, get("/me"), status=401),
             Case("protected route, session cookie", wrapped, get("/me", cookies=cookies)),
+            Case("protected route, bearer JWT", wrapped, get("/jwt-me", bearer=await token_of(wrapped, cookies))),
             Case("`GET /api/auth/get-session`", wrapped, get("/api/auth/get-session", cookies=cookies)),
         ]
         for case in cases:
@@ -117,6 +119,14 @@ async def measure_requests(folder: Path, cores: Sequence[int], effort: Effort) -
         print(f"| {case.name} | {median(case.rates):,.0f} | {rates:.2f} | {median(case.costs):,.0f} | {costs:.2f} |")
     extra = median(cases[3].costs) - cost
     print(f"\nA session costs {extra:,.0f} µs on top of {cost:,.0f}, at {rate:,.0f} bare requests/s.\n")
+
+
+async def token_of(server: Server, cookies: str) -> str:
+    connection = await Connection.open(server.port)
+    answer = await connection.ask(get("/api/auth/token", cookies=cookies))
+    connection.close()
+    token: str = json.loads(answer.body)["token"]
+    return token
 
 
 def measure_starts(folder: Path, cores: Sequence[int], effort: Effort) -> None:

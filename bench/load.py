@@ -71,9 +71,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def get(path: str, *, cookies: str = "") -> bytes:
+def get(path: str, *, cookies: str = "", bearer: str = "") -> bytes:
     cookie = f"cookie: {cookies}\r\n" if cookies else ""
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{cookie}\r\n".encode()
+    authorization = f"authorization: Bearer {bearer}\r\n" if bearer else ""
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{cookie}{authorization}\r\n".encode()
 
 
 def post(path: str, body: Any) -> bytes:

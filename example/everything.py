@@ -12,8 +12,18 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from authmw import Auth, ConsoleMailer, FileMailer, Settings, User
-from authmw.features import Account, EmailVerification, Password, Sessions
+from authmw import Auth, ConsoleMailer, FileMailer, Settings, SignedIn, User
+from authmw.features import (
+    Account,
+    Bearer,
+    EmailVerification,
+    Jwt,
+    MultiSession,
+    OneTimeToken,
+    OpenApi,
+    Password,
+    Sessions,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +45,32 @@ auth = Auth(
         EmailVerification(confirm_change=is_on("AUTHMW_CONFIRM_CHANGE")),
         Account(confirm_delete=is_on("AUTHMW_CONFIRM_DELETE")),
         Sessions(),
+        Bearer(),
+        Jwt(refresh=True),
+        OneTimeToken(),
+        MultiSession(),
+        OpenApi(),
     ],
     user_type=Member,
     mailer=FileMailer(outbox) if outbox else ConsoleMailer(),
 )
 
 
-async def me(request: Request) -> JSONResponse:
-    signed_in = auth.current(request)
+def person(signed_in: SignedIn[Member] | None) -> JSONResponse:
     if signed_in is None:
         return JSONResponse(None, status_code=401)
     return JSONResponse({"id": signed_in.user.id, "email": signed_in.user.email})
+
+
+async def me(request: Request) -> JSONResponse:
+    return person(auth.current(request))
+
+
+async def jwt_me(request: Request) -> JSONResponse:
+    """As `/me`, but only for whoever comes with a JWT: it says itself who that is, and no session is looked up."""
+    signed_in = auth.current(request)
+    # What a token says of its session has no session token.
+    return person(signed_in if signed_in and not signed_in.session.token else None)
 
 
 async def bare(request: Request) -> JSONResponse:
@@ -62,7 +87,9 @@ async def greet(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-application = Starlette(routes=[Route("/me", me), Route("/bare", bare), WebSocketRoute("/greet", greet)])
+application = Starlette(
+    routes=[Route("/me", me), Route("/jwt-me", jwt_me), Route("/bare", bare), WebSocketRoute("/greet", greet)]
+)
 app = auth.wrap(application)
 
 

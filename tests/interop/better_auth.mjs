@@ -3,6 +3,7 @@
 import { appendFileSync } from "node:fs";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
+import { bearer, jwt, multiSession, oneTimeToken, twoFactor } from "better-auth/plugins";
 import Sqlite from "better-sqlite3";
 import mysql from "mysql2/promise";
 import pg from "pg";
@@ -45,7 +46,8 @@ function kindOfVerification(token) {
 
 /**
  * @param {{baseUrl: string, secret: string, database: unknown, send: Function, rateLimit?: boolean,
- *          cookieCache?: boolean, confirmChange?: boolean, confirmDelete?: boolean}} choices
+ *          cookieCache?: boolean, confirmChange?: boolean, confirmDelete?: boolean, algorithm?: string,
+ *          secondFactor?: boolean}} choices
  */
 export function makeAuth(choices) {
   const { baseUrl, secret, database, send } = choices;
@@ -80,6 +82,16 @@ export function makeAuth(choices) {
         }),
       },
     },
+    plugins: [
+      bearer(),
+      jwt({ jwks: { keyPairConfig: { alg: choices.algorithm ?? "EdDSA" } } }),
+      oneTimeToken(),
+      multiSession(),
+      // It adds a column and a table that authmw does not have yet.
+      ...(choices.secondFactor
+        ? [twoFactor({ otpOptions: { sendOTP: ({ user, otp }) => send("two-factor-otp", user.email, undefined, otp) } })]
+        : []),
+    ],
   });
 }
 

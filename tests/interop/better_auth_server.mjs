@@ -1,6 +1,7 @@
 // A Better Auth server, told everything by the environment, exactly as `python -m example.everything` is:
 // AUTHMW_BASE_URL AUTHMW_DATABASE_URL AUTHMW_SECRET AUTHMW_OUTBOX, and the switches AUTHMW_RATE_LIMIT (on unless "off"),
-// AUTHMW_COOKIE_CACHE=on, AUTHMW_CONFIRM_CHANGE=1, AUTHMW_CONFIRM_DELETE=1.
+// AUTHMW_COOKIE_CACHE=on, AUTHMW_CONFIRM_CHANGE=1, AUTHMW_CONFIRM_DELETE=1, AUTHMW_SECOND_FACTOR=1. It also answers `/me` and
+// `/jwt-me`.
 
 import { createServer } from "node:http";
 import { fromNodeHeaders, toNodeHandler } from "better-auth/node";
@@ -25,20 +26,33 @@ const auth = makeAuth({
   cookieCache: env.AUTHMW_COOKIE_CACHE === "on",
   confirmChange: env.AUTHMW_CONFIRM_CHANGE === "1",
   confirmDelete: env.AUTHMW_CONFIRM_DELETE === "1",
+  secondFactor: env.AUTHMW_SECOND_FACTOR === "1",
 });
 await migrate(auth);
 
 const answerApi = toNodeHandler(auth);
 
+function answerPerson(response, person) {
+  response.writeHead(person ? 200 : 401, { "content-type": "application/json" });
+  response.end(JSON.stringify(person ? { id: person.id, email: person.email } : { message: "Unauthorized" }));
+}
+
 async function answerMe(request, response) {
   const found = await auth.api.getSession({ headers: fromNodeHeaders(request.headers) });
-  response.writeHead(found ? 200 : 401, { "content-type": "application/json" });
-  response.end(JSON.stringify(found ? { id: found.user.id, email: found.user.email } : { message: "Unauthorized" }));
+  answerPerson(response, found?.user);
 }
+
+async function answerJwtMe(request, response) {
+  const [scheme, token] = (request.headers.authorization ?? "").split(" ");
+  const isBearer = scheme.toLowerCase() === "bearer" && token;
+  answerPerson(response, isBearer ? (await auth.api.verifyJWT({ body: { token } })).payload : null);
+}
+
+const pages = { "/me": answerMe, "/jwt-me": answerJwtMe };
 
 const server = createServer((request, response) => {
   const path = new URL(request.url, baseUrl).pathname;
-  const answer = path === "/me" ? answerMe : answerApi;
+  const answer = pages[path] ?? answerApi;
   Promise.resolve(answer(request, response)).catch((error) => {
     console.error(error);
     if (!response.headersSent) response.writeHead(500);

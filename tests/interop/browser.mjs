@@ -44,6 +44,14 @@ export class CookieJar {
     this.#values.set(name, value);
   }
 
+  delete(name) {
+    this.#values.delete(name);
+  }
+
+  names() {
+    return [...this.#values.keys()];
+  }
+
   header() {
     return [...this.#values].map(([name, value]) => `${name}=${value}`).join("; ");
   }
@@ -53,13 +61,14 @@ export class CookieJar {
 
 /** One browser: a jar, the official client that uses it, and `raw` for what a client cannot say. */
 export class Browser {
-  constructor(origin) {
+  constructor(origin, plugins = []) {
     this.origin = origin;
     this.jar = new CookieJar();
     /** The Set-Cookie lines of the latest answer to the client. */
     this.lastCookies = [];
     this.client = createAuthClient({
       baseURL: origin,
+      plugins,
       fetchOptions: { customFetchImpl: (url, init) => this.#fetch(url, init) },
     });
   }

@@ -47,8 +47,8 @@ def authmw(database_url: str, base_url: str, outbox: Path, **switches: str) -> I
         yield server
 
 
-def migrate(env: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "authmw", "migrate", "example.everything:auth"]
+def migrate(env: dict[str, str], app: str = "example.everything:auth") -> None:
+    command = [sys.executable, "-m", "authmw", "migrate", app]
     result = subprocess.run(
         command, env=clean_environment(**env), cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -144,6 +144,10 @@ def convert(value: object, kind: Any, rules: Text | _Truthy | None = None) -> An
     if plain is int and not -(2**53) < cast(int, value) < 2**53:
         raise ValueError("Invalid input: expected number, received number")
     _refuse_unprintable_inside(value)
+    inner = typing.get_args(base)
+    if inner and inner[-1] in (str, bool, int):  # list[str], dict[str, int]
+        for item in cast(Any, value).values() if plain is dict else cast(Any, value):
+            convert(item, inner[-1], Text())
     return value
 
 

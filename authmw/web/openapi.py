@@ -199,7 +199,10 @@ def _taken_as(base: Any, rules: Text) -> Json:
     if origin is datetime:
         return {"type": "string", "format": "date-time"}
     if origin in (list, dict):
-        return {"type": "array" if origin is list else "object"}
+        inner = typing.get_args(base)
+        of = _taken_as(inner[-1], Text()) if inner and inner[-1] in (str, bool, int) else None
+        key = "items" if origin is list else "additionalProperties"
+        return {"type": "array" if origin is list else "object", **({key: of} if of else {})}
     schema: Json = {"type": PLAIN[origin]}
     if origin is int:
         schema.update(minimum=1 - 2**53, maximum=2**53 - 1)  # what every JSON reader can tell apart

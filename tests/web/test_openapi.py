@@ -189,7 +189,7 @@ VALUES: Sequence[Any] = [
     "", "x", "free", "true", "x" * 255, "x" * 256, "x" * 4096, "x" * 4097, "x" * 10_000, "ä" * 4096, "a\nb", "\x7f",
     "\u202e", "ann@example.com", "a" * 250 + "@example.com", "no address", "/path", "https://example.com/a.png", PICTURE,
     "2026-11-25T12:00:00.123Z", "2026-11-25", None, True, False, 0, 5, 1.5, 2**53, -(2**53), 2**53 - 1, [], ["a"], {},
-    {"a": "b"},
+    {"a": "b"}, [{}, 5], ["x", 5], ["x", None], ["x" * 5000], ["a\nb"], {"a": 5}, {"a": None}, {"a": "x" * 5000}, {"": ""},
 ]  # fmt: skip
 GOOD = {"email": "ann@example.com", "newEmail": "ann@example.com"}
 # What no schema says, and the refusal does: the grammar of addresses and of pictures. There the schema is wider.

@@ -20,7 +20,7 @@ from authmw.core.events import Event
 from authmw.core.feature import Feature
 from authmw.core.passwords import Passwords
 from authmw.core.store import Database
-from authmw.features import Account, CustomSession, EmailVerification, Jwt, Password, Sessions
+from authmw.features import Account, BreachedPasswords, CustomSession, EmailVerification, Jwt, Password, Sessions
 from authmw.features.sessions import CurrentSession
 from authmw.stores.memory import MemoryStore
 from tests.documented import problems_with
@@ -112,7 +112,11 @@ async def as_usual(call: Call[Any], signed_in: SignedIn[Any]) -> CurrentSession:
 
 def switched_on(kind: type[Feature], **options: Any) -> Feature:
     """A feature with all that it can do: some have parts of their own to switch on, one cannot do without an argument."""
-    whole: dict[type[Feature], dict[str, Any]] = {Jwt: {"refresh": True}, CustomSession: {"answer": as_usual}}
+    whole: dict[type[Feature], dict[str, Any]] = {
+        Jwt: {"refresh": True},
+        CustomSession: {"answer": as_usual},
+        BreachedPasswords: {"lookup": False},
+    }
     return kind(**whole.get(kind, {}), **options)
 
 

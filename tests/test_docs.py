@@ -26,10 +26,15 @@ from authmw import Auth, Hashing, Settings, UIConfig, cli
 from authmw.core.feature import Feature
 from authmw.features import (
     Account,
+    Anonymous,
     Bearer,
+    BreachedPasswords,
     CustomSession,
+    EmailOtp,
     EmailVerification,
     Jwt,
+    LastLoginMethod,
+    MagicLink,
     MultiSession,
     OneTimeToken,
     OpenApi,
@@ -37,6 +42,7 @@ from authmw.features import (
     Reauth,
     Sessions,
 )
+from authmw.features.anonymous import WithAnonymous
 from tests.support import switched_on
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,14 +55,19 @@ ONLY_SHOWN = frozenset({"js", "text"})
 FEATURES: tuple[type[Feature], ...] = (
     Password,
     EmailVerification,
+    EmailOtp,
     Account,
     Sessions,
     Reauth,
+    MagicLink,
     Bearer,
     Jwt,
     OneTimeToken,
     MultiSession,
     CustomSession,
+    BreachedPasswords,
+    LastLoginMethod,
+    Anonymous,
     OpenApi,
 )
 
@@ -288,7 +299,9 @@ def test_every_setting_is_explained() -> None:
 
 def test_the_features_that_are_documented_are_all_that_there_are() -> None:
     auth = Auth(
-        Settings(secret="x" * 8 + "Zk3vQ8xW1nB6tR9yL2mH5pC7dF4gJ0sA"), features=[switched_on(each) for each in FEATURES]
+        Settings(secret="x" * 8 + "Zk3vQ8xW1nB6tR9yL2mH5pC7dF4gJ0sA"),
+        features=[switched_on(each) for each in FEATURES],
+        user_type=WithAnonymous,
     )
     assert {type(feature) for feature in auth.features} == set(FEATURES)
     package = importlib.import_module("authmw.features")

@@ -10,6 +10,8 @@ from ..core.model import Session, U, User
 from .values import RedirectTo, TwoFactorRequired
 
 __all__ = [
+    "AnonymousDeleted",
+    "AnonymousSignIn",
     "Carried",
     "CodeSent",
     "Confirmed",
@@ -26,15 +28,30 @@ __all__ = [
     "ResetRequested",
     "Session",
     "SignInAnswer",
+    "SignedInByLink",
+    "SignedInByOtp",
     "SignedOut",
     "SignedUp",
+    "Succeeded",
     "Ticket",
     "Token",
     "TokenPair",
     "TwoFactorRequired",
     "User",
     "Verified",
+    "VerifiedByOtp",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnonymousDeleted:
+    success: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnonymousSignIn(Generic[U]):
+    token: str = field(repr=False)
+    user: U
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +159,19 @@ class SignInAnswer(Generic[U]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignedInByLink(Generic[U]):
+    token: str = field(repr=False)
+    user: U
+    session: Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedInByOtp(Generic[U]):
+    token: str = field(repr=False)
+    user: U
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignedOut:
     success: bool = True
 
@@ -152,6 +182,11 @@ class SignedUp(Generic[U]):
 
     token: str | None = field(repr=False)
     user: U
+
+
+@dataclass(frozen=True, kw_only=True)
+class Succeeded:
+    success: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,3 +217,12 @@ class TokenPair:
 class Verified(Generic[U]):
     status: bool = True
     user: U | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedByOtp(Generic[U]):
+    """`token` is None when nobody was signed in by it."""
+
+    status: bool = True
+    token: str | None = field(repr=False)
+    user: U

@@ -8,24 +8,31 @@ from .failures import AuthClientError, RefreshRefused, UnexpectedAnswer, Unreach
 
 __all__ = [
     "AccountNotFound",
+    "AnonymousAgain",
     "AuthClientError",
+    "ChangeByCodeDisabled",
     "ChangeEmailDisabled",
     "ClaimsExpired",
     "ClaimsInvalid",
     "ClientRequestsDisabled",
     "CredentialAccountNotFound",
     "CrossSiteNavigation",
+    "CurrentEmailUnproved",
     "DeferNotEnabled",
+    "DeleteAnonymousDisabled",
     "DeletionDisabled",
     "EmailAlreadyVerified",
     "EmailCanNotBeUpdated",
+    "EmailInUse",
     "EmailMismatch",
     "EmailNotVerified",
     "EmailTaken",
+    "FailedToCreateUser",
     "FailedToGetSession",
     "FieldNotAllowed",
     "InvalidCallbackUrl",
     "InvalidEmail",
+    "InvalidEmailFormat",
     "InvalidEmailOrPassword",
     "InvalidErrorCallbackUrl",
     "InvalidGrant",
@@ -35,6 +42,7 @@ __all__ = [
     "InvalidOneTimeToken",
     "InvalidOrigin",
     "InvalidOtp",
+    "InvalidOtpType",
     "InvalidPassword",
     "InvalidRedirectUrl",
     "InvalidSessionToken",
@@ -44,12 +52,14 @@ __all__ = [
     "LinkUserNotFound",
     "MissingField",
     "MissingOrNullOrigin",
+    "NewUserSignupDisabled",
     "NoFieldsToUpdate",
     "NobodyToDelete",
     "NotAPicture",
     "NotFound",
     "OtpExpired",
     "PasswordAlreadySet",
+    "PasswordCompromised",
     "PasswordRequired",
     "PasswordTooLong",
     "PasswordTooShort",
@@ -71,6 +81,7 @@ __all__ = [
     "Unreachable",
     "UnsupportedTokenType",
     "UrlIsNoText",
+    "UserIsNotAnonymous",
     "UserNotFound",
 ]
 
@@ -80,6 +91,20 @@ class AccountNotFound(AuthClientError):
 
     code = "ACCOUNT_NOT_FOUND"
     message = "Account not found"
+
+
+class AnonymousAgain(AuthClientError):
+    """Anonymous users cannot sign in again anonymously."""
+
+    code = "ANONYMOUS_USERS_CANNOT_SIGN_IN_AGAIN_ANONYMOUSLY"
+    message = "Anonymous users cannot sign in again anonymously"
+
+
+class ChangeByCodeDisabled(AuthClientError):
+    """Change email with OTP is disabled."""
+
+    code = ""
+    message = "Change email with OTP is disabled"
 
 
 class ChangeEmailDisabled(AuthClientError):
@@ -117,11 +142,25 @@ class CrossSiteNavigation(AuthClientError):
     message = "Cross-site navigation login blocked. This request appears to be a CSRF attack."
 
 
+class CurrentEmailUnproved(AuthClientError):
+    """OTP is required to verify current email."""
+
+    code = ""
+    message = "OTP is required to verify current email"
+
+
 class DeferNotEnabled(AuthClientError):
     """POST method requires deferSessionRefresh to be enabled in session config."""
 
     code = "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED"
     message = "POST method requires deferSessionRefresh to be enabled in session config"
+
+
+class DeleteAnonymousDisabled(AuthClientError):
+    """Deleting anonymous users is disabled."""
+
+    code = "DELETE_ANONYMOUS_USER_DISABLED"
+    message = "Deleting anonymous users is disabled"
 
 
 class EmailAlreadyVerified(AuthClientError):
@@ -136,6 +175,13 @@ class EmailCanNotBeUpdated(AuthClientError):
 
     code = "EMAIL_CAN_NOT_BE_UPDATED"
     message = "Email can not be updated"
+
+
+class EmailInUse(AuthClientError):
+    """Email already in use."""
+
+    code = ""
+    message = "Email already in use"
 
 
 class EmailMismatch(AuthClientError):
@@ -157,6 +203,13 @@ class EmailTaken(AuthClientError):
 
     code = "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"
     message = "User already exists. Use another email."
+
+
+class FailedToCreateUser(AuthClientError):
+    """Failed to create user."""
+
+    code = "failed_to_create_user"
+    message = "Failed to create user"
 
 
 class FailedToGetSession(AuthClientError):
@@ -185,6 +238,13 @@ class InvalidEmail(AuthClientError):
 
     code = "INVALID_EMAIL"
     message = "Invalid email"
+
+
+class InvalidEmailFormat(AuthClientError):
+    """Email was not generated in a valid format."""
+
+    code = "INVALID_EMAIL_FORMAT"
+    message = "Email was not generated in a valid format"
 
 
 class InvalidEmailOrPassword(AuthClientError):
@@ -243,6 +303,13 @@ class InvalidOtp(AuthClientError):
     message = "Invalid OTP"
 
 
+class InvalidOtpType(AuthClientError):
+    """Invalid OTP type."""
+
+    code = ""
+    message = "Invalid OTP type"
+
+
 class InvalidPassword(AuthClientError):
     """Invalid password."""
 
@@ -299,6 +366,13 @@ class MissingOrNullOrigin(AuthClientError):
     message = "Missing or null Origin"
 
 
+class NewUserSignupDisabled(AuthClientError):
+    """Nobody has this email, and signing in makes no account."""
+
+    code = "new_user_signup_disabled"
+    message = "Nobody has this email, and signing in makes no account"
+
+
 class NoFieldsToUpdate(AuthClientError):
     """No fields to update."""
 
@@ -339,6 +413,13 @@ class PasswordAlreadySet(AuthClientError):
 
     code = "PASSWORD_ALREADY_SET"
     message = "User already has a password set"
+
+
+class PasswordCompromised(AuthClientError):
+    """The password you entered has been compromised. Please choose a different password."""
+
+    code = "PASSWORD_COMPROMISED"
+    message = "The password you entered has been compromised. Please choose a different password."
 
 
 class PasswordRequired(AuthClientError):
@@ -460,6 +541,13 @@ class UrlIsNoText(AuthClientError):
     message = "Invalid callbackURL: expected a string"
 
 
+class UserIsNotAnonymous(AuthClientError):
+    """User is not anonymous."""
+
+    code = "USER_IS_NOT_ANONYMOUS"
+    message = "User is not anonymous"
+
+
 class UserNotFound(AuthClientError):
     """User not found."""
 
@@ -476,9 +564,11 @@ LinkUserNotFound = UserNotFound
 
 BY_CODE: Mapping[str, type[AuthClientError]] = {
     "ACCOUNT_NOT_FOUND": AccountNotFound,
+    "ANONYMOUS_USERS_CANNOT_SIGN_IN_AGAIN_ANONYMOUSLY": AnonymousAgain,
     "CHANGE_EMAIL_DISABLED": ChangeEmailDisabled,
     "CREDENTIAL_ACCOUNT_NOT_FOUND": CredentialAccountNotFound,
     "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED": CrossSiteNavigation,
+    "DELETE_ANONYMOUS_USER_DISABLED": DeleteAnonymousDisabled,
     "EMAIL_ALREADY_VERIFIED": EmailAlreadyVerified,
     "EMAIL_CAN_NOT_BE_UPDATED": EmailCanNotBeUpdated,
     "EMAIL_MISMATCH": EmailMismatch,
@@ -490,6 +580,7 @@ BY_CODE: Mapping[str, type[AuthClientError]] = {
     "FIELD_NOT_ALLOWED": FieldNotAllowed,
     "INVALID_CALLBACK_URL": InvalidCallbackUrl,
     "INVALID_EMAIL": InvalidEmail,
+    "INVALID_EMAIL_FORMAT": InvalidEmailFormat,
     "INVALID_EMAIL_OR_PASSWORD": InvalidEmailOrPassword,
     "INVALID_ERROR_CALLBACK_URL": InvalidErrorCallbackUrl,
     "INVALID_GRANT": InvalidGrant,
@@ -508,6 +599,7 @@ BY_CODE: Mapping[str, type[AuthClientError]] = {
     "NOT_FOUND": NotFound,
     "OTP_EXPIRED": OtpExpired,
     "PASSWORD_ALREADY_SET": PasswordAlreadySet,
+    "PASSWORD_COMPROMISED": PasswordCompromised,
     "PASSWORD_REQUIRED": PasswordRequired,
     "PASSWORD_TOO_LONG": PasswordTooLong,
     "PASSWORD_TOO_SHORT": PasswordTooShort,
@@ -521,16 +613,23 @@ BY_CODE: Mapping[str, type[AuthClientError]] = {
     "UNAUTHORIZED": Unauthorized,
     "UNSUPPORTED_TOKEN_TYPE": UnsupportedTokenType,
     "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": EmailTaken,
+    "USER_IS_NOT_ANONYMOUS": UserIsNotAnonymous,
     "USER_NOT_FOUND": UserNotFound,
     "VALIDATION_ERROR": InvalidInput,
+    "failed_to_create_user": FailedToCreateUser,
+    "new_user_signup_disabled": NewUserSignupDisabled,
 }
 
 BY_WORDS: Mapping[str, type[AuthClientError]] = {
+    "Change email with OTP is disabled": ChangeByCodeDisabled,
     "Client requests are disabled": ClientRequestsDisabled,
+    "Email already in use": EmailInUse,
     "Email is the same": SameEmail,
+    "Invalid OTP type": InvalidOtpType,
     "Invalid callbackURL: expected a string": UrlIsNoText,
     "Invalid token": InvalidOneTimeToken,
     "No fields to update": NoFieldsToUpdate,
+    "OTP is required to verify current email": CurrentEmailUnproved,
     "Session expired": SessionOver,
     "Session not found": SessionGone,
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from ..core.model import Session, U
 from . import answers
@@ -11,14 +12,29 @@ from .groups import AsyncGroup, Group, own
 
 CHANGE_EMAIL = Ask("POST", "/change-email", answers.Done, {"callbackURL": None})
 CHANGE_PASSWORD = Ask("POST", "/change-password", answers.PasswordChanged, {"revokeOtherSessions": False})
+DELETE_ANONYMOUS_USER = Ask("POST", "/delete-anonymous-user", answers.AnonymousDeleted)
 DELETE_USER = Ask("POST", "/delete-user", answers.Deletion, {"callbackURL": None, "password": None, "token": None})
 DELETE_USER_CALLBACK = Ask("GET", "/delete-user/callback", answers.Deletion | answers.RedirectTo, {"callbackURL": None})
+EMAIL_OTP_CHANGE_EMAIL = Ask("POST", "/email-otp/change-email", answers.Succeeded)
+EMAIL_OTP_CHECK_VERIFICATION_OTP = Ask("POST", "/email-otp/check-verification-otp", answers.Succeeded)
+EMAIL_OTP_REQUEST_EMAIL_CHANGE = Ask("POST", "/email-otp/request-email-change", answers.Succeeded, {"otp": None})
+EMAIL_OTP_REQUEST_PASSWORD_RESET = Ask("POST", "/email-otp/request-password-reset", answers.Succeeded)
+EMAIL_OTP_RESET_PASSWORD = Ask("POST", "/email-otp/reset-password", answers.Succeeded)
+EMAIL_OTP_SEND_VERIFICATION_OTP = Ask("POST", "/email-otp/send-verification-otp", answers.Succeeded)
+EMAIL_OTP_VERIFY_EMAIL = Ask("POST", "/email-otp/verify-email", answers.VerifiedByOtp | answers.TwoFactorRequired)
+FORGET_PASSWORD_EMAIL_OTP = Ask("POST", "/forget-password/email-otp", answers.Succeeded)
 GET_SESSION = Ask(
     "GET", "/get-session", answers.CurrentSession | None, {"disableCookieCache": False, "disableRefresh": False}
 )
 JWKS = Ask("GET", "/jwks", answers.KeySet)
 LIST_ACCOUNTS = Ask("GET", "/list-accounts", list[answers.ListedAccount])
 LIST_SESSIONS = Ask("GET", "/list-sessions", list[Session])
+MAGIC_LINK_VERIFY = Ask(
+    "GET",
+    "/magic-link/verify",
+    answers.SignedInByLink | answers.TwoFactorRequired | answers.RedirectTo,
+    {"callbackURL": None, "newUserCallbackURL": None, "errorCallbackURL": None},
+)
 MULTI_SESSION_LIST_DEVICE_SESSIONS = Ask("GET", "/multi-session/list-device-sessions", list[answers.DeviceSession])
 MULTI_SESSION_REVOKE = Ask("POST", "/multi-session/revoke", answers.Done)
 MULTI_SESSION_SET_ACTIVE = Ask("POST", "/multi-session/set-active", answers.DeviceSession)
@@ -33,11 +49,21 @@ REVOKE_OTHER_SESSIONS = Ask("POST", "/revoke-other-sessions", answers.Done)
 REVOKE_SESSION = Ask("POST", "/revoke-session", answers.Done)
 REVOKE_SESSIONS = Ask("POST", "/revoke-sessions", answers.Done)
 SEND_VERIFICATION_EMAIL = Ask("POST", "/send-verification-email", answers.Done, {"callbackURL": None})
+SIGN_IN_ANONYMOUS = Ask("POST", "/sign-in/anonymous", answers.AnonymousSignIn)
 SIGN_IN_EMAIL = Ask(
     "POST",
     "/sign-in/email",
     answers.SignInAnswer | answers.TwoFactorRequired,
     {"callbackURL": None, "rememberMe": True},
+)
+SIGN_IN_EMAIL_OTP = Ask(
+    "POST", "/sign-in/email-otp", answers.SignedInByOtp | answers.TwoFactorRequired, {"name": "", "image": None}
+)
+SIGN_IN_MAGIC_LINK = Ask(
+    "POST",
+    "/sign-in/magic-link",
+    answers.Done,
+    {"name": None, "callbackURL": None, "newUserCallbackURL": None, "errorCallbackURL": None, "metadata": None},
 )
 SIGN_OUT = Ask("POST", "/sign-out", answers.SignedOut, {"callbackURL": None, "disableRedirect": False, "state": None})
 SIGN_UP_EMAIL = Ask(
@@ -83,6 +109,107 @@ class DeleteUserMethods(Group[U]):
         """
         answer: answers.Deletion | answers.RedirectTo = self._send(
             DELETE_USER_CALLBACK, {"token": token, "callbackURL": callback_url}
+        )
+        return answer
+
+
+class EmailOtpMethods(Group[U]):
+    """`/email-otp` and what is below it."""
+
+    def change_email(self, *, new_email: str, otp: str) -> answers.Succeeded:
+        """Take the new address, which is proved by the code that went there; the old one is told.
+
+        Raise ChangeByCodeDisabled, InvalidEmail, SameEmail, InvalidOtp, OtpExpired, TooManyAttempts, EmailInUse.
+        """
+        answer: answers.Succeeded = self._send(EMAIL_OTP_CHANGE_EMAIL, {"newEmail": new_email, "otp": otp})
+        return answer
+
+    def check_verification_otp(
+        self, *, email: str, type: Literal["email-verification", "sign-in", "forget-password", "change-email"], otp: str
+    ) -> answers.Succeeded:
+        """Say whether a code is right, and leave it as it is. A wrong one costs a try, as everywhere.
+
+        Raise InvalidEmail, InvalidOtp, OtpExpired, TooManyAttempts, UserNotFound.
+        """
+        answer: answers.Succeeded = self._send(
+            EMAIL_OTP_CHECK_VERIFICATION_OTP, {"email": email, "type": type, "otp": otp}
+        )
+        return answer
+
+    def request_email_change(self, *, new_email: str, otp: str | None = None) -> answers.Succeeded:
+        """Mail a code to the new address; a taken one answers alike.
+
+        Raise ChangeByCodeDisabled, InvalidEmail, SameEmail, SessionNotFresh, CurrentEmailUnproved, and of the code of
+        the present address InvalidOtp, OtpExpired, TooManyAttempts.
+        """
+        answer: answers.Succeeded = self._send(EMAIL_OTP_REQUEST_EMAIL_CHANGE, {"newEmail": new_email, "otp": otp})
+        return answer
+
+    def request_password_reset(self, *, email: str) -> answers.Succeeded:
+        """Mail a code to choose a new password with; the answer does not say whether there is an account."""
+        answer: answers.Succeeded = self._send(EMAIL_OTP_REQUEST_PASSWORD_RESET, {"email": email})
+        return answer
+
+    def reset_password(self, *, email: str, otp: str, password: str) -> answers.Succeeded:
+        """Set a new password with a mailed code. Every session ends, whatever else was pending burns.
+
+        Raise PasswordTooShort, PasswordTooLong, InvalidOtp, OtpExpired, TooManyAttempts, UserNotFound.
+        """
+        answer: answers.Succeeded = self._send(
+            EMAIL_OTP_RESET_PASSWORD, {"email": email, "otp": otp, "password": password}
+        )
+        return answer
+
+    def send_verification_otp(
+        self, *, email: str, type: Literal["email-verification", "sign-in", "forget-password", "change-email"]
+    ) -> answers.Succeeded:
+        """Mail a code to whoever owns the address; the answer does not say whether anybody does.
+
+        Raise InvalidEmail, InvalidOtpType.
+        """
+        answer: answers.Succeeded = self._send(EMAIL_OTP_SEND_VERIFICATION_OTP, {"email": email, "type": type})
+        return answer
+
+    def verify_email(self, *, email: str, otp: str) -> answers.VerifiedByOtp[U] | answers.TwoFactorRequired:
+        """Confirm an address. Raise InvalidOtp, OtpExpired, TooManyAttempts, UserNotFound.
+
+        May raise FailedToGetSession.
+        """
+        answer: answers.VerifiedByOtp[U] | answers.TwoFactorRequired = self._send(
+            EMAIL_OTP_VERIFY_EMAIL, {"email": email, "otp": otp}
+        )
+        return answer
+
+
+class ForgetPasswordMethods(Group[U]):
+    """`/forget-password` and what is below it."""
+
+    def email_otp(self, *, email: str) -> answers.Succeeded:
+        """As `/email-otp/request-password-reset`, under its old name."""
+        answer: answers.Succeeded = self._send(FORGET_PASSWORD_EMAIL_OTP, {"email": email})
+        return answer
+
+
+class MagicLinkMethods(Group[U]):
+    """`/magic-link` and what is below it."""
+
+    def verify(
+        self,
+        *,
+        token: str,
+        callback_url: str | None = None,
+        new_user_callback_url: str | None = None,
+        error_callback_url: str | None = None,
+    ) -> answers.SignedInByLink[U] | answers.TwoFactorRequired | answers.RedirectTo:
+        """Sign in with a mailed token, once. What is wrong with it is told to the page that the link names."""
+        answer: answers.SignedInByLink[U] | answers.TwoFactorRequired | answers.RedirectTo = self._send(
+            MAGIC_LINK_VERIFY,
+            {
+                "token": token,
+                "callbackURL": callback_url,
+                "newUserCallbackURL": new_user_callback_url,
+                "errorCallbackURL": error_callback_url,
+            },
         )
         return answer
 
@@ -164,6 +291,16 @@ class ReauthMethods(Group[U]):
 class SignInMethods(Group[U]):
     """`/sign-in` and what is below it."""
 
+    def anonymous(self) -> answers.AnonymousSignIn[U]:
+        """Make a user of whom nothing is known, and sign it in. Raise AnonymousAgain for one who already is.
+
+        Raise MissingField where the user type has a field without a default that people fill in.
+
+        May raise InvalidEmailFormat, EmailTaken, FailedToGetSession.
+        """
+        answer: answers.AnonymousSignIn[U] = self._send(SIGN_IN_ANONYMOUS, {})
+        return answer
+
     def email(
         self, *, email: str, password: str, callback_url: str | None = None, remember_me: bool = True
     ) -> answers.SignInAnswer[U] | answers.TwoFactorRequired:
@@ -174,6 +311,43 @@ class SignInMethods(Group[U]):
         answer: answers.SignInAnswer[U] | answers.TwoFactorRequired = self._send(
             SIGN_IN_EMAIL,
             {"email": email, "password": password, "callbackURL": callback_url, "rememberMe": remember_me},
+        )
+        return answer
+
+    def email_otp(
+        self, /, *, email: str, otp: str, name: str = "", image: str | None = None, **fields: object
+    ) -> answers.SignedInByOtp[U] | answers.TwoFactorRequired:
+        """Sign in, or up where that is open. Raise InvalidOtp whoever the address belongs to, OtpExpired,
+        TooManyAttempts, FieldNotAllowed, MissingField.
+
+        An account whose address nobody had proved is its owner's from here: what stood on it is dropped.
+        """
+        answer: answers.SignedInByOtp[U] | answers.TwoFactorRequired = self._send(
+            SIGN_IN_EMAIL_OTP, {**own(fields), "email": email, "otp": otp, "name": name, "image": image}
+        )
+        return answer
+
+    def magic_link(
+        self,
+        *,
+        email: str,
+        name: str | None = None,
+        callback_url: str | None = None,
+        new_user_callback_url: str | None = None,
+        error_callback_url: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> answers.Done:
+        """Mail a link that signs in; the answer does not say whether anybody has that address."""
+        answer: answers.Done = self._send(
+            SIGN_IN_MAGIC_LINK,
+            {
+                "email": email,
+                "name": name,
+                "callbackURL": callback_url,
+                "newUserCallbackURL": new_user_callback_url,
+                "errorCallbackURL": error_callback_url,
+                "metadata": metadata,
+            },
         )
         return answer
 
@@ -282,9 +456,22 @@ class Methods(Group[U]):
         )
         return answer
 
+    def delete_anonymous_user(self) -> answers.AnonymousDeleted:
+        """Delete the anonymous user who asks. Raise DeleteAnonymousDisabled, UserIsNotAnonymous."""
+        answer: answers.AnonymousDeleted = self._send(DELETE_ANONYMOUS_USER, {})
+        return answer
+
     @property
     def delete_user(self) -> DeleteUserMethods[U]:
         return DeleteUserMethods(self._send)
+
+    @property
+    def email_otp(self) -> EmailOtpMethods[U]:
+        return EmailOtpMethods(self._send)
+
+    @property
+    def forget_password(self) -> ForgetPasswordMethods[U]:
+        return ForgetPasswordMethods(self._send)
 
     def get_session(
         self, *, disable_cookie_cache: bool = False, disable_refresh: bool = False
@@ -314,6 +501,10 @@ class Methods(Group[U]):
         """
         answer: list[Session] = self._send(LIST_SESSIONS, {})
         return answer
+
+    @property
+    def magic_link(self) -> MagicLinkMethods[U]:
+        return MagicLinkMethods(self._send)
 
     @property
     def multi_session(self) -> MultiSessionMethods[U]:
@@ -466,6 +657,109 @@ class AsyncDeleteUserMethods(AsyncGroup[U]):
         return answer
 
 
+class AsyncEmailOtpMethods(AsyncGroup[U]):
+    """`/email-otp` and what is below it."""
+
+    async def change_email(self, *, new_email: str, otp: str) -> answers.Succeeded:
+        """Take the new address, which is proved by the code that went there; the old one is told.
+
+        Raise ChangeByCodeDisabled, InvalidEmail, SameEmail, InvalidOtp, OtpExpired, TooManyAttempts, EmailInUse.
+        """
+        answer: answers.Succeeded = await self._send(EMAIL_OTP_CHANGE_EMAIL, {"newEmail": new_email, "otp": otp})
+        return answer
+
+    async def check_verification_otp(
+        self, *, email: str, type: Literal["email-verification", "sign-in", "forget-password", "change-email"], otp: str
+    ) -> answers.Succeeded:
+        """Say whether a code is right, and leave it as it is. A wrong one costs a try, as everywhere.
+
+        Raise InvalidEmail, InvalidOtp, OtpExpired, TooManyAttempts, UserNotFound.
+        """
+        answer: answers.Succeeded = await self._send(
+            EMAIL_OTP_CHECK_VERIFICATION_OTP, {"email": email, "type": type, "otp": otp}
+        )
+        return answer
+
+    async def request_email_change(self, *, new_email: str, otp: str | None = None) -> answers.Succeeded:
+        """Mail a code to the new address; a taken one answers alike.
+
+        Raise ChangeByCodeDisabled, InvalidEmail, SameEmail, SessionNotFresh, CurrentEmailUnproved, and of the code of
+        the present address InvalidOtp, OtpExpired, TooManyAttempts.
+        """
+        answer: answers.Succeeded = await self._send(
+            EMAIL_OTP_REQUEST_EMAIL_CHANGE, {"newEmail": new_email, "otp": otp}
+        )
+        return answer
+
+    async def request_password_reset(self, *, email: str) -> answers.Succeeded:
+        """Mail a code to choose a new password with; the answer does not say whether there is an account."""
+        answer: answers.Succeeded = await self._send(EMAIL_OTP_REQUEST_PASSWORD_RESET, {"email": email})
+        return answer
+
+    async def reset_password(self, *, email: str, otp: str, password: str) -> answers.Succeeded:
+        """Set a new password with a mailed code. Every session ends, whatever else was pending burns.
+
+        Raise PasswordTooShort, PasswordTooLong, InvalidOtp, OtpExpired, TooManyAttempts, UserNotFound.
+        """
+        answer: answers.Succeeded = await self._send(
+            EMAIL_OTP_RESET_PASSWORD, {"email": email, "otp": otp, "password": password}
+        )
+        return answer
+
+    async def send_verification_otp(
+        self, *, email: str, type: Literal["email-verification", "sign-in", "forget-password", "change-email"]
+    ) -> answers.Succeeded:
+        """Mail a code to whoever owns the address; the answer does not say whether anybody does.
+
+        Raise InvalidEmail, InvalidOtpType.
+        """
+        answer: answers.Succeeded = await self._send(EMAIL_OTP_SEND_VERIFICATION_OTP, {"email": email, "type": type})
+        return answer
+
+    async def verify_email(self, *, email: str, otp: str) -> answers.VerifiedByOtp[U] | answers.TwoFactorRequired:
+        """Confirm an address. Raise InvalidOtp, OtpExpired, TooManyAttempts, UserNotFound.
+
+        May raise FailedToGetSession.
+        """
+        answer: answers.VerifiedByOtp[U] | answers.TwoFactorRequired = await self._send(
+            EMAIL_OTP_VERIFY_EMAIL, {"email": email, "otp": otp}
+        )
+        return answer
+
+
+class AsyncForgetPasswordMethods(AsyncGroup[U]):
+    """`/forget-password` and what is below it."""
+
+    async def email_otp(self, *, email: str) -> answers.Succeeded:
+        """As `/email-otp/request-password-reset`, under its old name."""
+        answer: answers.Succeeded = await self._send(FORGET_PASSWORD_EMAIL_OTP, {"email": email})
+        return answer
+
+
+class AsyncMagicLinkMethods(AsyncGroup[U]):
+    """`/magic-link` and what is below it."""
+
+    async def verify(
+        self,
+        *,
+        token: str,
+        callback_url: str | None = None,
+        new_user_callback_url: str | None = None,
+        error_callback_url: str | None = None,
+    ) -> answers.SignedInByLink[U] | answers.TwoFactorRequired | answers.RedirectTo:
+        """Sign in with a mailed token, once. What is wrong with it is told to the page that the link names."""
+        answer: answers.SignedInByLink[U] | answers.TwoFactorRequired | answers.RedirectTo = await self._send(
+            MAGIC_LINK_VERIFY,
+            {
+                "token": token,
+                "callbackURL": callback_url,
+                "newUserCallbackURL": new_user_callback_url,
+                "errorCallbackURL": error_callback_url,
+            },
+        )
+        return answer
+
+
 class AsyncMultiSessionMethods(AsyncGroup[U]):
     """`/multi-session` and what is below it."""
 
@@ -543,6 +837,16 @@ class AsyncReauthMethods(AsyncGroup[U]):
 class AsyncSignInMethods(AsyncGroup[U]):
     """`/sign-in` and what is below it."""
 
+    async def anonymous(self) -> answers.AnonymousSignIn[U]:
+        """Make a user of whom nothing is known, and sign it in. Raise AnonymousAgain for one who already is.
+
+        Raise MissingField where the user type has a field without a default that people fill in.
+
+        May raise InvalidEmailFormat, EmailTaken, FailedToGetSession.
+        """
+        answer: answers.AnonymousSignIn[U] = await self._send(SIGN_IN_ANONYMOUS, {})
+        return answer
+
     async def email(
         self, *, email: str, password: str, callback_url: str | None = None, remember_me: bool = True
     ) -> answers.SignInAnswer[U] | answers.TwoFactorRequired:
@@ -553,6 +857,43 @@ class AsyncSignInMethods(AsyncGroup[U]):
         answer: answers.SignInAnswer[U] | answers.TwoFactorRequired = await self._send(
             SIGN_IN_EMAIL,
             {"email": email, "password": password, "callbackURL": callback_url, "rememberMe": remember_me},
+        )
+        return answer
+
+    async def email_otp(
+        self, /, *, email: str, otp: str, name: str = "", image: str | None = None, **fields: object
+    ) -> answers.SignedInByOtp[U] | answers.TwoFactorRequired:
+        """Sign in, or up where that is open. Raise InvalidOtp whoever the address belongs to, OtpExpired,
+        TooManyAttempts, FieldNotAllowed, MissingField.
+
+        An account whose address nobody had proved is its owner's from here: what stood on it is dropped.
+        """
+        answer: answers.SignedInByOtp[U] | answers.TwoFactorRequired = await self._send(
+            SIGN_IN_EMAIL_OTP, {**own(fields), "email": email, "otp": otp, "name": name, "image": image}
+        )
+        return answer
+
+    async def magic_link(
+        self,
+        *,
+        email: str,
+        name: str | None = None,
+        callback_url: str | None = None,
+        new_user_callback_url: str | None = None,
+        error_callback_url: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> answers.Done:
+        """Mail a link that signs in; the answer does not say whether anybody has that address."""
+        answer: answers.Done = await self._send(
+            SIGN_IN_MAGIC_LINK,
+            {
+                "email": email,
+                "name": name,
+                "callbackURL": callback_url,
+                "newUserCallbackURL": new_user_callback_url,
+                "errorCallbackURL": error_callback_url,
+                "metadata": metadata,
+            },
         )
         return answer
 
@@ -661,9 +1002,22 @@ class AsyncMethods(AsyncGroup[U]):
         )
         return answer
 
+    async def delete_anonymous_user(self) -> answers.AnonymousDeleted:
+        """Delete the anonymous user who asks. Raise DeleteAnonymousDisabled, UserIsNotAnonymous."""
+        answer: answers.AnonymousDeleted = await self._send(DELETE_ANONYMOUS_USER, {})
+        return answer
+
     @property
     def delete_user(self) -> AsyncDeleteUserMethods[U]:
         return AsyncDeleteUserMethods(self._send)
+
+    @property
+    def email_otp(self) -> AsyncEmailOtpMethods[U]:
+        return AsyncEmailOtpMethods(self._send)
+
+    @property
+    def forget_password(self) -> AsyncForgetPasswordMethods[U]:
+        return AsyncForgetPasswordMethods(self._send)
 
     async def get_session(
         self, *, disable_cookie_cache: bool = False, disable_refresh: bool = False
@@ -693,6 +1047,10 @@ class AsyncMethods(AsyncGroup[U]):
         """
         answer: list[Session] = await self._send(LIST_SESSIONS, {})
         return answer
+
+    @property
+    def magic_link(self) -> AsyncMagicLinkMethods[U]:
+        return AsyncMagicLinkMethods(self._send)
 
     @property
     def multi_session(self) -> AsyncMultiSessionMethods[U]:
@@ -824,12 +1182,22 @@ class AsyncMethods(AsyncGroup[U]):
 ROUTES = (
     CHANGE_EMAIL,
     CHANGE_PASSWORD,
+    DELETE_ANONYMOUS_USER,
     DELETE_USER,
     DELETE_USER_CALLBACK,
+    EMAIL_OTP_CHANGE_EMAIL,
+    EMAIL_OTP_CHECK_VERIFICATION_OTP,
+    EMAIL_OTP_REQUEST_EMAIL_CHANGE,
+    EMAIL_OTP_REQUEST_PASSWORD_RESET,
+    EMAIL_OTP_RESET_PASSWORD,
+    EMAIL_OTP_SEND_VERIFICATION_OTP,
+    EMAIL_OTP_VERIFY_EMAIL,
+    FORGET_PASSWORD_EMAIL_OTP,
     GET_SESSION,
     JWKS,
     LIST_ACCOUNTS,
     LIST_SESSIONS,
+    MAGIC_LINK_VERIFY,
     MULTI_SESSION_LIST_DEVICE_SESSIONS,
     MULTI_SESSION_REVOKE,
     MULTI_SESSION_SET_ACTIVE,
@@ -844,7 +1212,10 @@ ROUTES = (
     REVOKE_SESSION,
     REVOKE_SESSIONS,
     SEND_VERIFICATION_EMAIL,
+    SIGN_IN_ANONYMOUS,
     SIGN_IN_EMAIL,
+    SIGN_IN_EMAIL_OTP,
+    SIGN_IN_MAGIC_LINK,
     SIGN_OUT,
     SIGN_UP_EMAIL,
     TOKEN,

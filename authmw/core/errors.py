@@ -117,6 +117,11 @@ class MissingField(AuthError):
         super().__init__(f"{key} is required")
 
 
+class SameEmail(AuthError):
+    message = "Email is the same"
+    field = "newEmail"
+
+
 class NoFieldsToUpdate(AuthError):
     message = "No fields to update"
 

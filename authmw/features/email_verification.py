@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from ..core import accounts, sessions, tokens
 from ..core.accounts import EmailTaken
 from ..core.call import Call
-from ..core.errors import AuthError, FailedToGetSession, InvalidToken, SessionNotFresh
+from ..core.errors import AuthError, FailedToGetSession, InvalidToken, SameEmail, SessionNotFresh
 from ..core.feature import N_, Feature, Screen, Visit
 from ..core.inputs import Email, Url
 from ..core.model import U, User
@@ -45,11 +45,6 @@ class EmailAlreadyVerified(AuthError):
 class ChangeEmailDisabled(AuthError):
     code = "CHANGE_EMAIL_DISABLED"
     message = "Change email is disabled"
-
-
-class SameEmail(AuthError):
-    message = "Email is the same"
-    field = "newEmail"
 
 
 class LinkUserNotFound(AuthError):

@@ -32,6 +32,7 @@ SENTENCES: Mapping[str, str] = {
     "EMAIL_PASSWORD_SIGN_UP_DISABLED": N_("Sign-up is closed."),
     "PASSWORD_TOO_SHORT": N_("Use a longer password: at least {shortest} characters."),
     "PASSWORD_TOO_LONG": N_("Use a shorter password: at most {longest} characters."),
+    "PASSWORD_COMPROMISED": N_("Many people use that password, or it became known. Choose another one."),
     "PASSWORD_ALREADY_SET": N_("You already have a password. Change it instead."),
     "INVALID_PASSWORD": N_("That password is not right. Check it and try again."),
     "CREDENTIAL_ACCOUNT_NOT_FOUND": N_("Your account has no password yet. Set one first."),
@@ -45,6 +46,10 @@ SENTENCES: Mapping[str, str] = {
     "USER_NOT_FOUND": N_("This link has expired or was already used."),
     "INVALID_USER": N_("This link belongs to another account. Sign out, then open it again."),
     "FAILED_TO_GET_USER_INFO": N_("Sign in to the account first, then open the link again."),
+    "ANONYMOUS_USERS_CANNOT_SIGN_IN_AGAIN_ANONYMOUSLY": N_("You are already here without an account."),
+    "INVALID_EMAIL_FORMAT": N_("Something went wrong on our side. Try again later."),
+    "DELETE_ANONYMOUS_USER_DISABLED": N_("That cannot be deleted here."),
+    "USER_IS_NOT_ANONYMOUS": N_("You have an account. Delete it in your settings."),
     "SESSION_EXPIRED": N_("Confirm it is you."),
     "SESSION_NOT_FRESH": N_("Confirm it is you."),
     "UNAUTHORIZED": N_("Sign in to continue."),
@@ -55,6 +60,8 @@ SENTENCES: Mapping[str, str] = {
     "INVALID_OTP": N_("That code is not right. Check it and try again."),
     "OTP_EXPIRED": N_("That code has expired. Send a new one."),
     "TOO_MANY_ATTEMPTS": N_("Too many wrong codes. Send a new one."),
+    "new_user_signup_disabled": N_("There is no account with this email. Use the email of your account."),
+    "failed_to_create_user": N_("We need to know more of you first. Create an account here."),
     "INVALID_SESSION_TOKEN": N_("That account is signed out. Sign in to it again."),
     "INVALID_GRANT": N_("You are signed out. Sign in again to continue."),
     "UNSUPPORTED_TOKEN_TYPE": N_("That cannot be signed out early. It ends by itself within minutes."),
@@ -93,6 +100,7 @@ LINKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 
 NO_CODE: Mapping[str, str] = {
     "Email is the same": N_("That is already your email. Type the new one."),
+    "Email already in use": N_("That email now belongs to another account. Use a different one."),
     "No fields to update": N_("There is nothing to save yet. Change something first."),
     "Too many requests. Please try again later.": N_("Too many tries. Wait {wait} and try again."),
 }
@@ -119,6 +127,8 @@ NOTICES: Mapping[str, str] = {
     "email-confirmed": N_("Your email is confirmed."),
     "account-made": N_("Your account is ready. Sign in to continue."),
     "sent-again": N_("We have sent it again."),
+    "link-sent": N_("We have sent you a link."),
+    "code-renewed": N_("That code has expired. We have sent a new one."),
     "code-sent": N_("We have sent you a code."),
     "password-set": N_("Your password is set."),
     "change-requested": N_("Almost done: open the link that we have sent you."),
@@ -165,6 +175,10 @@ KNOWN_ERRORS: Mapping[str, tuple[str, str]] = {
     "USER_NOT_FOUND": (N_("This link has expired"), N_("The account it speaks of is no longer there.")),
     "INVALID_USER": (N_("This link belongs to another account"), N_("Sign out, then open it again.")),
     "EMAIL_NOT_VERIFIED": (N_("Confirm your email first"), N_("Open the link that we have sent you, then sign in.")),
+    "new_user_signup_disabled": (
+        N_("There is no account with this email"),
+        N_("Use the email of your account, or create an account first."),
+    ),
     "access_denied": (N_("You turned back"), N_("Nothing was changed. Start again whenever you like.")),
     "unable_to_link_account": (
         N_("That account cannot be linked"),

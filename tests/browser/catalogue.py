@@ -203,6 +203,141 @@ def reset_password_expired(window: Window) -> None:
     window.sees_heading("This link has expired")
 
 
+# Sign in by a link
+
+
+def asked_for_a_link(window: Window, email: str) -> None:
+    window.open("/auth/sign-in")
+    window.fill(email=email)
+    window.press("Email me a sign-in link")
+    window.sees_heading("Check your email")
+
+
+@state("/sign-in/magic-link", "sent")
+def magic_link_sent(window: Window) -> None:
+    asked_for_a_link(window, new_email())
+
+
+@state("/sign-in/magic-link", "too soon")
+def magic_link_too_soon(window: Window) -> None:
+    magic_link_sent(window)
+    window.press("Send again")
+    window.sees_problem("Too many tries. Wait")
+
+
+@state("/sign-in/magic-link", "address unknown")
+def magic_link_of_nobody(window: Window) -> None:
+    window.open("/auth/sign-in/magic-link")
+    window.sees_heading("Sign in by email")
+
+
+@state("/sign-in/magic-link", "wrong")
+def magic_link_wrong(window: Window) -> None:
+    magic_link_of_nobody(window)
+    window.fill(email="ann.lee")
+    window.press("Send link")
+    window.sees_problem("Enter an email address")
+
+
+@state("/sign-in/magic-link", "sent again")
+def magic_link_again(window: Window) -> None:
+    magic_link_of_nobody(window)
+    window.fill(email=new_email())
+    window.press("Send link")
+    window.sees_notice("We have sent you a link.")
+
+
+def opened_a_link(window: Window) -> str:
+    """Return the address of whom the link is for."""
+    email = new_email()
+    window.sign_up_aside(email)
+    window.context.clear_cookies()
+    asked_for_a_link(window, email)
+    window.open(window.site.link(email, "magic-link"))
+    window.sees_heading(f"Sign in as {email}?")
+    return email
+
+
+@state("/magic-link", "confirm")
+def magic_link(window: Window) -> None:
+    opened_a_link(window)
+
+
+@state("/magic-link", "new")
+def magic_link_of_a_new_user(window: Window) -> None:
+    email = new_email()
+    asked_for_a_link(window, email)
+    window.open(window.site.link(email, "magic-link"))
+    window.page.get_by_text("There is no account with this email yet.").wait_for()
+
+
+@state("/magic-link", "another browser")
+def magic_link_elsewhere(window: Window) -> None:
+    email = new_email()
+    asked_for_a_link(window, email)
+    window.context.clear_cookies()
+    window.open(window.site.link(email, "magic-link"))
+    window.page.get_by_text("You did not ask for this link in this browser.").wait_for()
+
+
+@state("/magic-link", "expired")
+def magic_link_expired(window: Window) -> None:
+    email = opened_a_link(window)
+    window.press("Sign in")
+    window.sees_heading("Dashboard")
+    window.open(window.site.link(email, "magic-link"))
+    window.sees_heading("This link has expired")
+
+
+# Sign in by a code
+
+
+@state("/email-code")
+def email_code(window: Window) -> None:
+    window.open("/auth/sign-in")
+    window.fill(email=new_email())
+    window.press("Email me a code")
+    window.sees_heading("Enter the code")
+
+
+@state("/email-code", "address unknown")
+def email_code_of_nobody(window: Window) -> None:
+    window.open("/auth/email-code")
+    window.page.get_by_role("button", name="Send a code").wait_for()
+
+
+@state("/email-code", "wrong")
+def email_code_wrong(window: Window) -> None:
+    email_code(window)
+    window.fill(code="wrong")
+    window.press("Sign in")
+    window.sees_problem("That code is not right.")
+
+
+@state("/email-code", "empty")
+def email_code_empty(window: Window) -> None:
+    email_code(window)
+    window.press("Sign in")
+    window.sees_problem("Enter the code.")
+
+
+@state("/email-code", "too many")
+def email_code_too_many(window: Window) -> None:
+    email_code(window)
+    for said in (*("That code is not right.",) * 3, "Too many wrong codes."):
+        window.fill(code="wrong")
+        window.press("Sign in")
+        window.sees_problem(said)
+
+
+@state("/email-code", "sent again")
+def email_code_sent(window: Window) -> None:
+    email_code_of_nobody(window)
+    window.fill(email=new_email())
+    window.press("Send a code")
+    window.sees_notice("We have sent you a code.")
+
+
 # Confirm the address
 
 

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from authmw import Auth, ConsoleMailer, FileMailer, Hashing, Message, Public, Settings, UIConfig, User, features
+from authmw import Auth, ConsoleMailer, FileMailer, Hashing, Message, Public, Settings, UIConfig, features
 from authmw.core.call import Call
 from authmw.core.errors import TooManyRequests
 from authmw.core.feature import Feature, Screen, Visit
@@ -38,6 +38,7 @@ from authmw.core.passwords import Passwords
 from authmw.core.schema import METADATA_KEY
 from authmw.core.store import Unavailable
 from authmw.features import Account, EmailVerification
+from authmw.features.anonymous import WithAnonymous
 from authmw.stores.memory import MemoryStore
 from authmw.web.page import SYSTEM_STATES, Page
 from authmw.web.screens import Screens
@@ -55,7 +56,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{tit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeper(User):
+class Keeper(WithAnonymous):
     """A person of this application, with fields of its own on the forms."""
 
     town: str | None = field(default=None, metadata=Public(label="Town", hint="Where your lighthouse stands."))

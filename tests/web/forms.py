@@ -206,6 +206,20 @@ async def by_reset_link(place: Place) -> None:
     await by_link(place)
 
 
+async def by_magic_link(place: Place) -> None:
+    place.ann.cookies.clear()
+    await place.ann.submit("/sign-in/magic-link", email=ANN, **SEND)
+    await by_link(place)
+
+
+async def by_sign_in_code(place: Place) -> None:
+    place.ann.cookies.clear()
+    fields: dict[str, Any] = {"with": "code", "email": ANN}
+    await place.ann.submit("/sign-in", **fields)
+    await place.auth.mail.idle()
+    place.typed["code"] = outbox_of(place.auth).last("email-otp").context["otp"]
+
+
 async def by_change_link(place: Place) -> None:
     await place.auth.database.update(Member, {"email": ANN}, email_verified=True)
     await place.ann.submit("/settings/email", newEmail=NEW)
@@ -270,6 +284,10 @@ WAYS: Mapping[tuple[str, str], Sequence[tuple[str, Way, Sequence[bool]]]] = {
     ("/sign-in", ""): [("", as_nobody, [False, True]), ("another", to_be_bob_too, [False, True])],
     ("/check-email", "send"): [("unknown", as_nobody, [False]), ("known", typed_before, [False, True])],
     ("/reset-password", ""): [("", by_reset_link, [False, True])],
+    ("/sign-in/magic-link", "send"): [("unknown", as_nobody, [False]), ("known", typed_before, [False, True])],
+    ("/magic-link", ""): [("", by_magic_link, [False, True])],
+    ("/email-code", ""): [("", by_sign_in_code, [False, True])],
+    ("/email-code", "send"): [("unknown", as_nobody, [False]), ("known", typed_before, [False, True])],
     ("/verify-email", ""): [("confirm", by_link, [False]), ("agree", by_change_link, [False])],
     ("/verify-email", "send"): [("unknown", unconfirmed, [False, True]), ("signed in", as_she_is, [False])],
     ("/settings/profile", ""): [("", as_she_is, [False]), ("with a picture", with_a_picture, [False])],
@@ -308,7 +326,9 @@ def ways_to(screen: Screen, which: str) -> Sequence[tuple[str, Way, Sequence[boo
 @cache
 def all_cases() -> tuple[Case, ...]:
     """Every form that the registry declares, in every situation."""
-    screens = [screen for _, screen in make_auth(features=every_feature(required=False)).screens]
+    auth = make_auth(features=every_feature(required=False), user_type=Member)
+    screens = [screen for _, screen in auth.screens]
+    joins = [(join.path, join.name) for feature in auth.features for join in feature.joins]
     return tuple(
         Case(
             path=screen.path,
@@ -319,7 +339,11 @@ def all_cases() -> tuple[Case, ...]:
             strict=strict,
         )
         for screen in screens
-        for which in ([""] if screen.submits else []) + list(screen.others)
+        for which in [
+            *([""] if screen.submits else []),
+            *screen.others,
+            *(name for path, name in joins if path == screen.path),
+        ]
         for way, _, modes in ways_to(screen, which)
         for strict in modes
     )
@@ -356,8 +380,16 @@ class Place:
 
     @property
     def operation(self) -> Operation:
-        handler = self.screen.others[self.case.which] if self.case.which else self.screen.submits
-        found = operation_of(getattr(self.feature, handler.__name__)) if handler else None
+        joins = ((feature, join) for feature in self.auth.features for join in feature.joins)
+        owner, handler = next(
+            (
+                (feature, join.submits)
+                for feature, join in joins
+                if (join.path, join.name) == (self.case.path, self.case.which)
+            ),
+            (self.feature, self.screen.others.get(self.case.which, self.screen.submits)),
+        )
+        found = operation_of(getattr(owner, handler.__name__)) if handler else None
         assert found is not None
         return found
 
@@ -376,8 +408,13 @@ class Place:
 
     @property
     def shown(self) -> list[Field]:
-        """What a person sees and fills in."""
-        return [each for each in self.form.fields.values() if not each.hidden]
+        """What a person sees and fills in; for a further button of the form, what that one reads."""
+        seen = [each for each in self.form.fields.values() if not each.hidden]
+        if self.case.which not in self.form.buttons:
+            return seen
+        kind = self.operation.route.input
+        read = {each.key for each in (input_fields(kind) if kind else ())}
+        return [each for each in seen if each.name in read]
 
     def is_line(self, one: Field) -> bool:
         return one.kind not in ("checkbox", "radio", "select", "file")

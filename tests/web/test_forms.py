@@ -454,7 +454,7 @@ async def test_no_form_leads_off_this_site(case: Case) -> None:
 @pytest.mark.parametrize("path", ["/error", *sorted({case.path for case in all_cases()})])
 @pytest.mark.sec("SEC-086")
 async def test_no_page_leads_off_this_site(path: str) -> None:
-    auth = make_auth(features=every_feature(required=False))
+    auth = make_auth(features=every_feature(required=False), user_type=Member)
     app = auth.wrap(plain_app(auth))
     async with serving(auth, app) as ann:
         await ann.sign_up()

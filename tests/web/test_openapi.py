@@ -34,7 +34,7 @@ from schemathesis.core.failures import FailureGroup
 
 import authmw.core
 import authmw.features
-from authmw import Auth, AuthError, Private, Public, ServerOnly, User
+from authmw import Auth, AuthError, Private, Public, ServerOnly
 from authmw.core import accounts
 from authmw.core.call import Call
 from authmw.core.errors import (
@@ -51,7 +51,8 @@ from authmw.core.model import Session, U
 from authmw.core.operation import Operation, Redirect, operation
 from authmw.core.origin import REDIRECT_FIELDS
 from authmw.core.schema import column
-from authmw.features import Account, EmailVerification, OpenApi, Password, Reauth, Sessions
+from authmw.features import Account, BreachedPasswords, EmailVerification, OpenApi, Password, Reauth, Sessions
+from authmw.features.anonymous import WithAnonymous
 from tests.documented import operation_at, problems_with, sealed, validator_of
 from tests.support import ORIGIN, PASSWORD, Clock, make_auth, plain_app, serving
 
@@ -69,7 +70,7 @@ CORE = Path(authmw.core.__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member(User):
+class Member(WithAnonymous):
     """Somebody with a little of everything."""
 
     plan: Literal["free", "paid"] = field(default="free", metadata=Public())
@@ -85,9 +86,8 @@ class Member(User):
 
 def everything(**more: Any) -> Auth[Any]:
     """Every feature there is, and a user with fields of its own."""
-    return make_auth(
-        features=[each(**({"enabled": True} if each is OpenApi else {})) for each in FEATURES], user_type=Member, **more
-    )
+    options: dict[type[Feature], dict[str, Any]] = {OpenApi: {"enabled": True}, BreachedPasswords: {"lookup": False}}
+    return make_auth(features=[each(**options.get(each, {})) for each in FEATURES], user_type=Member, **more)
 
 
 def at(document: Mapping[str, Any], method: str, path: str) -> dict[str, Any]:
@@ -189,9 +189,9 @@ VALUES: Sequence[Any] = [
     "", "x", "free", "true", "x" * 255, "x" * 256, "x" * 4096, "x" * 4097, "x" * 10_000, "ä" * 4096, "a\nb", "\x7f",
     "\u202e", "ann@example.com", "a" * 250 + "@example.com", "no address", "/path", "https://example.com/a.png", PICTURE,
     "2026-11-25T12:00:00.123Z", "2026-11-25", None, True, False, 0, 5, 1.5, 2**53, -(2**53), 2**53 - 1, [], ["a"], {},
-    {"a": "b"}, [{}, 5], ["x", 5], ["x", None], ["x" * 5000], ["a\nb"], {"a": 5}, {"a": None}, {"a": "x" * 5000}, {"": ""},
+    {"a": "b"}, [{}, 5], ["x", 5], ["x", None], ["x" * 5000], ["a\nb"], {"a": 5}, {"a": None}, {"": ""},
 ]  # fmt: skip
-GOOD = {"email": "ann@example.com", "newEmail": "ann@example.com"}
+GOOD = {"email": "ann@example.com", "newEmail": "ann@example.com", "type": "sign-in"}
 # What no schema says, and the refusal does: the grammar of addresses and of pictures. There the schema is wider.
 WIDER = ("email", "newEmail", "image")
 
@@ -664,6 +664,19 @@ NEVER: Mapping[str, Mapping[str, str]] = {
     "update_user": {"MissingField": "is for new users"},
     "save_profile": {"MissingField": "is for new users", "EmailCanNotBeUpdated": "the address is taken out before"},
     "verify_email": {"EmailTaken": "becomes ClaimsInvalid"},
+    "sign_in_by_code": {"EmailTaken": "becomes InvalidOtp"},
+    "change_by_code": {"EmailTaken": "becomes EmailInUse"},
+    "open_link": dict.fromkeys(
+        (
+            "EmailTaken",
+            "FailedToCreateUser",
+            "FieldNotAllowed",
+            "InvalidToken",
+            "MissingField",
+            "NewUserSignupDisabled",
+        ),
+        "is told to a page, in its query",
+    ),
 }
 """What stands in the code that an operation runs and still cannot be its answer, and why."""
 

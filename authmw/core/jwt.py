@@ -226,7 +226,7 @@ class RemoteKeys:
             logger.warning("%s gave no key set: %s", self.address, type(reason).__name__)
             return
         known: dict[str, PublicKey] = {}
-        for jwk in listed if isinstance(listed, list) else ():
+        for jwk in listed:
             try:
                 key = public_key(jwk)
             except (ConfigurationError, AttributeError) as reason:

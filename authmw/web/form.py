@@ -17,7 +17,7 @@ from . import words
 from .page import Wrong
 from .words import Sentence
 
-OWN_KEYS = frozenset({"csrf_token", "next", "back", "with", *REDIRECT_FIELDS})
+OWN_KEYS = frozenset({"csrf_token", "next", "back", "with", "lang", *REDIRECT_FIELDS})
 """Keys that a form has for the screen, not for the operation; where to go afterwards is not a form's to say."""
 
 

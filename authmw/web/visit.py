@@ -71,10 +71,7 @@ class ScreenVisit:
         """Return status, body and further headers. Raise what becomes a system page."""
         self.query = {key: value for key, value in carry.query_of(self.scope).items() if isinstance(value, str)}
         self.next = self._checked_next(self.query.get("next", ""))
-        asked = self.screens.languages.named(self.query.get("lang", ""))
-        if asked is not None:
-            self.language = asked
-            self.notes.keep_language(asked.tag)
+        self._turn_to(self.query.get("lang", ""))
         found = self.screens.routes.get(self.path) if carry.is_plain(self.scope) else None
         method = self.scope["method"]
         try:
@@ -146,7 +143,7 @@ class ScreenVisit:
         if operation.route.path in self.auth.settings.disabled_paths:
             return self._message(404)
         hidden = {*OWN_KEYS, *screen.secrets, *screen.files}
-        values = {key: value for key, value in form.items() if key not in hidden}
+        values = {key: value for key, value in form.items() if key not in hidden or key == "lang"}
         if is_email(values.get("email", "")):
             self.notes.keep_typed(values["email"])
         self.call.callback_url = self.next or None
@@ -164,7 +161,8 @@ class ScreenVisit:
             return await self._refused(feature, screen, operation, refused, values)
         if operation.route.sends_mail:
             self.notes.sent()
-        return await self._succeeded(feature, screen, which, result, join=join, before=signed_in)
+        turned = self._turn_to(form.get("lang", ""))
+        return await self._succeeded(feature, screen, which, result, join=join, before=signed_in, turned=turned)
 
     async def _read_form(self, screen: Screen, receive: Receive) -> dict[str, str] | None:
         """Return what was typed, and keep the files; None for a body that is no form."""
@@ -196,6 +194,7 @@ class ScreenVisit:
         *,
         join: Join | None,
         before: SignedIn[Any] | None,
+        turned: bool,
     ) -> tuple[int, bytes, HeaderList]:
         if screen.takes_token and not which:
             self.notes.drop_token()
@@ -223,9 +222,9 @@ class ScreenVisit:
             if target is not None and (person is not None or not target[1].is_private):
                 self.notes.leave_notice(screen.notices.get(place, notice))
                 raise Answer(self.base + place if query else self.screens.href(path, self.next), headers=gone)
-        # For somebody else a whole page is drawn: of one that was theirs, head and form tokens would stay.
+        # For somebody else, or in another language, a whole page is drawn: of the one before, the head would stay.
         is_another = before is not None and (person is None or person.user.id != before.user.id)
-        if not self.htmx or is_another:
+        if not self.htmx or is_another or turned:
             self.notes.leave_notice(notice)
             raise Answer(self.screens.href(screen.path, self.next))
         data = await self._load(feature, screen)
@@ -434,6 +433,15 @@ class ScreenVisit:
         """The mailed token that a page at `path` speaks of, or ""."""
         _, screen = self.screens.routes.get(path, (None, None))
         return self.notes.token(screen) or ""
+
+    def _turn_to(self, tag: str) -> bool:
+        """Go on in this language, where it is one to choose. Say whether that is another than before."""
+        asked = self.screens.languages.named(tag)
+        if asked is None:
+            return False
+        before, self.language = self.language, asked
+        self.notes.keep_language(asked.tag)
+        return asked is not before
 
     def _check_origin(self) -> None:
         """Before anything is read of a form that another site sends."""

@@ -78,7 +78,7 @@ SAID = """() => {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const one = texts.currentNode.parentElement;
-    if (one.checkVisibility() && !one.closest('[aria-hidden=true], time, [hreflang], .am-small strong, .am-letter h2, pre') && !one.matches(':has(> wbr)')) {
+    if (one.checkVisibility() && !one.closest('[aria-hidden=true], time, [hreflang], label[lang], .am-small strong, .am-letter h2, pre') && !one.matches(':has(> wbr)')) {
       said.push(texts.currentNode.data.trim());
     }
   }

@@ -338,11 +338,38 @@ async def test_a_forged_cookie_is_ignored(folder: Path, forged: str) -> None:
         assert spoken(await person.get("/auth/sign-in")) == ("en", "ltr")
 
 
+@pytest.mark.parametrize("htmx", [False, True])
+async def test_the_profile_holds_the_language_and_turns_to_it_as_a_whole_page(folder: Path, htmx: bool) -> None:
+    async with serving(speaking(folder, "en", "de")) as person:
+        await person.sign_up()
+        page = (await person.get("/auth/settings/profile")).text
+        assert re.findall(r'name="lang" value="(\w+)"( checked)?', page) == [("en", " checked"), ("de", "")]
+        saved = await person.submit("/settings/profile", htmx=htmx, name="Ann", lang="de")
+        # Through htmx alone `main` would be swapped, and the page around it would go on in the language before.
+        assert saved.headers["hx-redirect" if htmx else "location"] == "/auth/settings/profile"
+        assert spoken(await person.get("/auth/settings/profile")) == ("de", "ltr")
+        same = await person.submit("/settings/profile", htmx=htmx, name="Ann", lang="de")
+        assert same.status_code == (200 if htmx else 303) and ("hx-redirect" in same.headers) is False
+
+
+async def test_a_language_in_a_form_is_one_of_ours_and_turns_nothing_before_the_rest_is_right(folder: Path) -> None:
+    async with serving(speaking(folder, "en", "de")) as person:
+        await person.sign_up()
+        for lang in ("fr", "<b>", "de\u202e"):
+            await person.submit("/settings/profile", name="Ann", lang=lang)
+            assert spoken(await person.get("/auth/settings/profile")) == ("en", "ltr")
+        wrong = await person.submit("/settings/profile", name="", lang="de")
+        assert wrong.status_code == 422 and spoken(wrong) == ("en", "ltr")
+        assert 'name="lang" value="de" checked' in wrong.text, "what was chosen stays"
+
+
 async def test_with_one_language_there_is_no_choice_and_no_cookie(folder: Path) -> None:
     for auth in (make_auth(), speaking(folder, "de")):
         async with serving(auth) as person:
             page = await person.get("/auth/sign-in?lang=he", headers={"accept-language": "he"})
             assert spoken(page)[0] == auth.languages.first.tag
+            await person.sign_up()
+            assert 'name="lang"' not in (await person.get("/auth/settings/profile")).text
             assert "ui_language" not in str(page.headers.get_list("set-cookie"))
             assert "hreflang" not in page.text
 
@@ -502,7 +529,7 @@ def test_weights_are_thousandths() -> None:
 # `data-am-show="password"` names a field; the others are words that script shows.
 ATTRIBUTES = re.compile(r'\s(?:aria-label|alt|title|placeholder|data-am-(?!show=)[a-z-]+|data-neterr)="([^"]*)"')
 NOT_WORDS = re.compile(
-    r"<a [^>]*hreflang=[^>]*>[^<]*</a>"  # a language's name for itself
+    r"<a [^>]*hreflang=[^>]*>[^<]*</a>|<label [^>]*\blang=[^>]*>[^<]*</label>"  # a language's name for itself
     r"|<time\b.*?</time>",  # a moment, the same in every language
     re.DOTALL,
 )
